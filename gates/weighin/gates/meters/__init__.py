@@ -1,0 +1,1 @@
+"""One meter per quantity; each returns readings, never a verdict."""

@@ -1,0 +1,1 @@
+"""One weigh-in shown to people and machines: terminal, Markdown, JSON, HTML."""

@@ -1,0 +1,65 @@
+"""One file for one runtime, and the record of a file that could not be made."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """A file format, named after the runtime family that loads it."""
+
+    LITERT = "litert"
+    ONNX = "onnx"
+
+    @property
+    def suffix(self) -> str:
+        """File name ending, with its dot."""
+        return ".tflite" if self is Format.LITERT else ".onnx"
+
+    @property
+    def runtime_package(self) -> str:
+        """The Python distribution whose version is the runtime's version."""
+        return "ai-edge-litert" if self is Format.LITERT else "onnxruntime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One file that a phone could load.
+
+    Attributes:
+        recipe: Readable name of the passes that made it, such as ``prune50+distill+int8``.
+        format: Which runtime family loads it.
+        sha256: Digest of the file.
+        size_bytes: Length of the file.
+        path: Where it is, relative to the project's root, POSIX separators.
+        parent: Content digest of the registered model's files.
+        tools: Name and version of everything that made it, sorted by name.
+        notes: What a reader of the report should know (achieved MACs, conversion difference).
+    """
+
+    recipe: str
+    format: Format
+    sha256: str
+    size_bytes: int
+    path: str
+    parent: str
+    tools: tuple[tuple[str, str], ...]
+    notes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How people call it: ``int8.tflite``."""
+        return f"{self.recipe}{self.format.suffix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFailure:
+    """A variant that could not be made: a result like any other."""
+
+    recipe: str
+    format: Format
+    reason: str
+
+    @property
+    def label(self) -> str:
+        """How people call what is missing: ``int8.tflite``."""
+        return f"{self.recipe}{self.format.suffix}"

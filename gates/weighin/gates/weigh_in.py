@@ -1,0 +1,100 @@
+"""The record of one weigh-in: every variant, every verdict, every failure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from weighin.gates.judge import Outcome, Verdict
+from weighin.gates.metric import Metric
+from weighin.gates.measurement import Reading
+from weighin.gates.variant import BuildFailure, Variant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataDigest:
+    """One data set that the weigh-in used: its role, file, digest and number of rows."""
+
+    role: str
+    path: str
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One variant with its verdict on each device.
+
+    Attributes:
+        variant: The file.
+        verdicts: One per target device, in the plan's order.
+        readings: Everything known about the file, budgeted or not.
+        dominated_by: Per device name, the label of a simpler variant that is at least as good
+            on every budgeted axis; only devices where there is one.
+    """
+
+    variant: Variant
+    verdicts: tuple[Verdict, ...]
+    readings: tuple[Reading, ...]
+    dominated_by: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def passed_on(self) -> tuple[str, ...]:
+        """The devices this variant passed on."""
+        return tuple(v.subject.device for v in self.verdicts if v.outcome is Outcome.PASS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeighIn:
+    """What became of one registered model version.
+
+    Attributes:
+        model: Registered model name.
+        version: Registered model version.
+        source: The registry's source URI of the version.
+        source_digest: Content digest of the registered files.
+        plan_digest: Digest of everything that decides what is done (config, data, tools).
+        reference_accuracy: Accuracy of the registered model itself on the gate's data, 0 to 1.
+        data: The data sets used.
+        devices: Target device names, in the plan's order.
+        results: One per variant that was built.
+        failures: One per variant that was not.
+        started_at: UTC.
+        finished_at: UTC.
+    """
+
+    model: str
+    version: str
+    source: str
+    source_digest: str
+    plan_digest: str
+    reference_accuracy: float
+    data: tuple[DataDigest, ...]
+    devices: tuple[str, ...]
+    results: tuple[Result, ...]
+    failures: tuple[BuildFailure, ...]
+    started_at: datetime
+    finished_at: datetime
+
+    @property
+    def passed(self) -> tuple[Result, ...]:
+        """The variants that passed on at least one device."""
+        return tuple(result for result in self.results if result.passed_on)
+
+    def nearest_miss(self, device: str) -> tuple[Result, Metric] | None:
+        """The variant closest to passing on a device that none passed on, and what stopped it.
+
+        Closest means: fewest checks that do not pass, then the smallest ratio of the upper
+        end to the budget among them. ``None`` when something passed or nothing was judged.
+        """
+        if any(device in result.passed_on for result in self.results):
+            return None
+        misses = []
+        for result in self.results:
+            for verdict in result.verdicts:
+                if verdict.subject.device == device and verdict.checks:
+                    open_checks = [c for c in verdict.checks if c.outcome is not Outcome.PASS]
+                    worst = max(open_checks, key=lambda c: c.overshoot)
+                    misses.append((len(open_checks), worst.overshoot, result, worst.budget.metric))
+        if not misses:
+            return None
+        _, _, result, metric = min(misses, key=lambda miss: miss[:2])
+        return result, metric

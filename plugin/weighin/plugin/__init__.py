@@ -1,0 +1,1 @@
+"""From a registered model to variants, and the conductor of the whole flow."""

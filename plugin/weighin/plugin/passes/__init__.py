@@ -1,0 +1,1 @@
+"""The passes a recipe is made of: quantize, prune, distill."""

@@ -1,0 +1,1 @@
+"""What is kept, released and pulled. Imports only the gates."""
