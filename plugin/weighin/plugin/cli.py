@@ -1,0 +1,63 @@
+"""The command line: declares the commands, maps errors to exit codes, and nothing else.
+
+Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, but no variant passed;
+10 lock mismatch, 11 integrity, 12 rollback, 13 expired, 14 network, 15 nothing approved.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from weighin.gates.errors import WeighinError
+from weighin.plugin.console import warn
+
+COMMANDS = (
+    "init",
+    "demo",
+    "run",
+    "sync",
+    "report",
+    "promote",
+    "pull",
+    "verify",
+    "device",
+    "doctor",
+)
+INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each command's module declares its own part."""
+    parser = argparse.ArgumentParser(
+        prog="weighin",
+        description="A model weighs in before the phone: build, gate, release and pull variants.",
+        epilog="Start with `weighin demo`, or `weighin init` in your own repository.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = importlib.import_module(f"weighin.plugin.commands.{name}")
+        module.add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors are one message, never a traceback."""
+    args = build_parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except WeighinError as error:
+        warn(f"weighin: {error}")
+        return error.exit_code
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        warn(f"weighin: the operating system refused: {error.strerror}{where}")
+        return WeighinError.exit_code
+    except KeyboardInterrupt:
+        warn("weighin: interrupted; what was finished is kept, run it again to go on")
+        return INTERRUPTED
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""``weighin run MODEL/VERSION``: weigh one version now."""
+
+import argparse
+from pathlib import Path
+
+from weighin.plugin.console import say, say_json
+
+EXAMPLE = """examples:
+  weighin run digits/1             weigh version 1 of the registered model `digits`
+  weighin run digits/1 --json      print the report document (weighin/report/v1)
+  weighin run digits/1 --again     measure again even though nothing changed
+
+exit codes: 0 done; 1 failed; 2 configuration; 3 done, but no variant passed
+"""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "run",
+        help="weigh one registered version now",
+        description="Build the variants of one version, weigh each on each target device, and "
+        "write the report. Doing it twice does nothing twice.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("reference", metavar="MODEL/VERSION")
+    parser.add_argument("--again", action="store_true", help="measure again")
+    parser.add_argument("--json", action="store_true", help="print the report document")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Weigh one version and show the result."""
+    from weighin.gates.report.document import to_document
+    from weighin.plugin.project import open_project, parse_reference
+    from weighin.plugin.show import show_weigh_in
+    from weighin.plugin.worklist import weigh_version
+
+    name, version = parse_reference(args.reference)
+    project = open_project(Path.cwd())
+    weigh_in = weigh_version(project, name, version, again=args.again, quiet=args.json)
+    if args.json:
+        say_json(to_document(weigh_in))
+    else:
+        show_weigh_in(weigh_in)
+        say(f"report: {project.results(name, version) / 'report.html'}")
+        if weigh_in.passed:
+            say(f"next:   weighin promote {name}/{version}")
+    return 0 if weigh_in.passed else 3

@@ -1,0 +1,60 @@
+"""``weighin sync``: weigh whatever is due."""
+
+import argparse
+from pathlib import Path
+
+from weighin.plugin.console import say, say_json, warn
+
+EXAMPLE = """examples:
+  weighin sync                 weigh every version that has no verdict yet, then stop
+  weighin sync --watch         go on, and wake up at every registration
+  weighin sync --json          what was done, for a script
+
+exit codes: 0 all due versions were weighed and each has a variant that passed;
+1 a version could not be weighed; 3 weighed, but for some version no variant passed
+"""
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "sync",
+        help="weigh every registered version that is due",
+        description="Look through the registry and weigh each version that has no verdict for "
+        "the current plan, also those that were registered without the hook.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--watch", action="store_true", help="stay, and wake at registrations")
+    parser.add_argument(
+        "--every",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="with --watch: poll at least this often (default 60)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one object per version")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Weigh what is due, once or until interrupted."""
+    from weighin.plugin.project import open_project
+    from weighin.plugin.worklist import Done, sync, watch
+
+    project = open_project(Path.cwd())
+
+    def tell(done: Done) -> None:
+        if not args.json:
+            say(f"{done.reference}: {done.summary}")
+
+    if args.watch:
+        warn("weighin: watching the registry; Ctrl-C ends it")
+        watch(project, every_seconds=args.every, tell=tell)
+        return 0
+    finished = sync(project, quiet=args.json, tell=tell)
+    if args.json:
+        say_json([done.as_document() for done in finished])
+    elif not finished:
+        say("nothing is due")
+    return max((done.exit_code for done in finished), default=0)

@@ -1,0 +1,67 @@
+"""Reports and evidence of one model version, kept as files in its results folder.
+
+    report.json   weighin/report/v1
+    report.md     for a pull request
+    report.html   one self-contained page
+    evidence/     one signed statement per variant and device
+
+``report.json`` is written last: a folder that has one is complete.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from weighin.gates.errors import WeighinError
+from weighin.gates.report.document import from_document, to_document
+from weighin.gates.weigh_in import WeighIn
+
+REPORT_JSON = "report.json"
+REPORT_MARKDOWN = "report.md"
+REPORT_HTML = "report.html"
+EVIDENCE_DIR = "evidence"
+
+
+def load_weigh_in(folder: Path) -> WeighIn:
+    """The finished weigh-in in a results folder.
+
+    Raises:
+        WeighinError: there is none, or it is not one of ours.
+    """
+    path = folder / REPORT_JSON
+    try:
+        return from_document(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        what = f"{folder.parent.name}/{folder.name.removeprefix('v')}"
+        raise WeighinError(f"{what} has no report yet; run `weighin run {what}`") from error
+    except ValueError as error:
+        raise WeighinError(f"{path}: not a weighin report: {error}") from error
+
+
+def load_evidence(folder: Path) -> dict[str, bytes]:
+    """The signed envelopes of a results folder, by file name."""
+    directory = folder / EVIDENCE_DIR
+    return {path.name: path.read_bytes() for path in sorted(directory.glob("*.json"))}
+
+
+def save_weigh_in(folder: Path, weigh_in: WeighIn, envelopes: Mapping[str, bytes]) -> None:
+    """Write every shape of the report and the evidence; the folder is replaced as a whole."""
+    from weighin.gates.report.html import to_html
+    from weighin.gates.report.markdown import to_markdown
+
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    (fresh / EVIDENCE_DIR).mkdir(parents=True)
+    for name, envelope in envelopes.items():
+        (fresh / EVIDENCE_DIR / name).write_bytes(envelope)
+    document = json.dumps(to_document(weigh_in), indent=2, allow_nan=False)
+    (fresh / REPORT_MARKDOWN).write_text(to_markdown(weigh_in), encoding="utf-8")
+    (fresh / REPORT_HTML).write_text(to_html(weigh_in), encoding="utf-8")
+    (fresh / REPORT_JSON).write_text(document + "\n", encoding="utf-8")
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)
+    fresh.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)

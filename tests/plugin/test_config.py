@@ -1,0 +1,114 @@
+"""weighin.toml: what works, and one clear line per mistake."""
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from weighin.gates.errors import ConfigError
+from weighin.gates.metric import Budget, Metric, Origin
+from weighin.plugin.config import Config, find_root, load_config, parse_config
+
+MODEL = """
+[models.digits]
+evaluation = "e.npz"
+calibration = "c.npz"
+recipes = ["float32", "int8"]
+"""
+
+
+def parse(text: str) -> Config:
+    return parse_config(tomllib.loads(text))
+
+
+def test_the_template_that_init_writes_is_valid() -> None:
+    template = files("weighin.plugin").joinpath("templates/weighin.toml").read_text()
+    assert parse(template).channel.name == "dev"
+
+
+def test_the_commented_example_of_the_template_is_valid_too() -> None:
+    template = files("weighin.plugin").joinpath("templates/weighin.toml").read_text()
+    lines = template.split("# [models.my-model]")[1].splitlines()
+    example = "\n".join(["[models.my-model]", *(line.removeprefix("# ") for line in lines)])
+    assert parse(example).models["my-model"].devices == ("host", "pixel-4")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(MODEL + "recipies = []", "models.digits.recipies: unknown key (did you mean 'recipes'?); allowed: evaluation,", id="unknown-key-in-model"),
+        pytest.param("[chanel]\nname='x'", "chanel: unknown key (did you mean 'channel'?)", id="unknown-table"),
+        pytest.param("[build]\nworkers = 'two'", "build.workers: input should be a valid integer, not 'two'", id="wrong-type"),
+        pytest.param("[build]\nworkers = 0", "build.workers: input should be greater than or equal to 1, not 0", id="out-of-range"),
+        pytest.param("[budgets.default]\nlatency = 10", "budgets.default.latency: unknown budget (the unit is part of the name) (did you mean 'latency_p90_ms'?)", id="budget-without-unit"),
+        pytest.param("[budgets.default]\nsize_mib = nan", "budgets.default.size_mib: must be a finite number or {", id="nan-budget"),
+        pytest.param("[budgets.default]\nsize_mib = inf", "budgets.default.size_mib: must be a finite number or {", id="infinite-budget"),
+        pytest.param("[budgets.default]\nsize_mib = '5'", "budgets.default.size_mib: ", id="budget-as-text"),
+        pytest.param("[budgets.default]\nsize_mib = { at_most = 3, least = 'device' }", "size_mib: must be a finite number or { at_most = NUMBER, least_origin = 'predicted' }", id="budget-table-wrong"),
+        pytest.param("[budgets.default]\nsize_mib = { at_most = 3, least_origin = 'scaled' }", "'scaled' numbers can never pass", id="scaled-may-never-pass"),
+        pytest.param("[budgets.default]\nsize_mib = { at_most = 3, least_origin = 'guessed' }", "least_origin: unknown 'guessed'; allowed: artifact, device", id="unknown-origin"),
+        pytest.param("[budgets.pixel-99]\nsize_mib = 3", "budgets.pixel-99: unknown name 'pixel-99'", id="unknown-device-in-budgets"),
+        pytest.param(MODEL + "devices = ['pixle-4']", "models.digits.devices: unknown name 'pixle-4' (did you mean 'pixel-4'?); allowed: ", id="unknown-device"),
+        pytest.param(MODEL + "formats = ['tflite']", "models.digits.formats: unknown name 'tflite' (did you mean 'litert'?); allowed: litert, onnx", id="unknown-format"),
+        pytest.param(MODEL + "devices = []", "models.digits.devices: must not be empty", id="no-devices"),
+        pytest.param(MODEL.replace("int8", "int9"), "models.digits.recipes: ", id="unknown-recipe"),
+        pytest.param(MODEL.replace('"int8"', '"prune50"'), "'prune50' needs training data; set models.digits.training", id="pruning-without-training-data"),
+        pytest.param("[models.digits]\nevaluation = 'e.npz'", "models.digits.calibration: is missing", id="missing-key"),
+        pytest.param(MODEL + "teacher = 'big'", "models.digits.teacher: ", id="teacher-without-version"),
+        pytest.param("[evidence]\nvalid_days = 0", "evidence.valid_days: ", id="evidence-never-valid"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_that_names_file_key_and_what_is_allowed(
+    text: str, expected: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith("weighin.toml: ") for line in lines)
+    assert expected in str(caught.value)
+    assert len(lines) == 1
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("[build]\nworkers = 0\nseed = 'x'")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param(b"[budgets", "not valid TOML", id="broken-toml"),
+        pytest.param(b"\xff\xfe", "not valid TOML", id="not-text"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, expected: str) -> None:
+    path = tmp_path / "weighin.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=expected):
+        load_config(path)
+
+
+def test_a_missing_file_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="weighin init"):
+        find_root(tmp_path)
+
+
+def test_the_most_specific_budget_wins() -> None:
+    config = parse(
+        "[budgets.default]\nsize_mib = 1\nenergy_mj = 5\n[budgets.host]\nsize_mib = 2\n"
+        + MODEL
+        + "[models.digits.budgets.default]\nsize_mib = 3\n"
+        "[models.digits.budgets.host]\nlatency_p90_ms = { at_most = 8, least_origin = 'device' }\n"
+    )
+    assert config.budgets_for("digits", "host") == (
+        Budget(metric=Metric.ENERGY_MJ, at_most=5),
+        Budget(metric=Metric.LATENCY_P90_MS, at_most=8, least_origin=Origin.DEVICE),
+        Budget(metric=Metric.SIZE_MIB, at_most=3),
+    )
+
+
+def test_a_model_without_a_table_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"no table \[models.cats\]; it describes: digits"):
+        parse(MODEL).model("cats")
