@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading, Unreadable
-from weighin.gates.metric import Budget, Origin
+from weighin.gates.metric import OF_THE_FILE, Budget, Metric, Origin
 
 
 class Outcome(StrEnum):
@@ -161,6 +161,8 @@ def _mismatch(measured: Measurement, check: Check) -> str | None:
         return f"measured on another device ({measured.device})"
     if measured.runtime != subject.runtime:
         return f"measured in another runtime ({measured.runtime}, not {subject.runtime})"
+    if measured.measured_at.utcoffset() is None:
+        return f"its time has no time zone ({measured.measured_at:%Y-%m-%d})"
     if measured.measured_at > moment.now:
         return f"measured in the future ({measured.measured_at:%Y-%m-%d})"
     if moment.now - measured.measured_at > moment.max_age:
@@ -175,8 +177,12 @@ def _implausible(measured: Measurement, check: Check) -> str | None:
         return "the interval is not finite"
     if not measured.lower <= measured.value <= measured.upper:
         return f"the interval does not contain its value ({interval})"
+    if measured.lower < 0 and measured.metric is not Metric.ACCURACY_DROP_POINTS:
+        return f"the interval reaches below zero ({interval}), which only a drop can"
     if measured.n < 1:
         return "no samples behind it"
+    if measured.origin is Origin.ARTIFACT and measured.metric not in OF_THE_FILE:
+        return "a number of a device cannot come from the file alone"
     if measured.origin is Origin.SCALED:
         return "scaled from specifications only, which can never pass"
     if not measured.origin.is_at_least(check.budget.least_origin):

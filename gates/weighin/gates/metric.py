@@ -16,6 +16,10 @@ class Metric(StrEnum):
     BATTERY_PERCENT_PER_HOUR = "battery_percent_per_hour"
 
 
+OF_THE_FILE = frozenset({Metric.ACCURACY_DROP_POINTS, Metric.SIZE_MIB})
+"""The metrics that may belong to the file itself; all others belong to a device."""
+
+
 class Origin(StrEnum):
     """How a number was obtained, most trustworthy first.
 

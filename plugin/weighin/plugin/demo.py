@@ -147,7 +147,7 @@ def _start(
 def _finish(process: "subprocess.Popen[str]") -> str:
     out, err = process.communicate()
     if process.returncode != 0:
-        raise WeighinError(f"{process.args} failed:\n{err[-2000:]}")
+        raise WeighinError(f"a demo script failed:\n{err[-2000:]}")
     return out
 
 

@@ -11,6 +11,16 @@ from weighin.gates.errors import ConfigError
 from weighin.plugin.config import FILE_NAME, STATE_DIR, Config, find_root, load_config
 
 _SQLITE = "sqlite:///"
+_SECRET_FOLDERS = (
+    ".ssh",
+    ".aws",
+    ".azure",
+    ".config/gcloud",
+    ".config/gh",
+    ".docker",
+    ".gnupg",
+    ".kube",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +39,11 @@ class Project:
     def keys(self) -> Path:
         """Private keys of this machine."""
         return self.state / "keys"
+
+    @property
+    def secrets(self) -> tuple[Path, ...]:
+        """Folders that no model may see: our keys, and where people keep theirs."""
+        return (self.keys, *(Path.home() / name for name in _SECRET_FOLDERS))
 
     @property
     def work(self) -> Path:

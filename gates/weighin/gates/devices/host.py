@@ -1,0 +1,235 @@
+"""Weighs variants on this very machine: the device named ``host``.
+
+    digests -> size -> accuracy -> memory -> energy -> latency (alone on the machine)
+
+Each finished reading is kept on disk at once, so that a killed run goes on where it was. What
+this module does not do: it judges nothing, and it never speaks for another device. The
+readings of the file itself (size, accuracy) hold for every device that runs the same runtime.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+from weighin.gates.child import Limits
+from weighin.gates.devices import host_stages
+from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw
+from weighin.gates.devices.host_stages import Weighing
+from weighin.gates.measurement import Reading, Unreadable
+from weighin.gates.meters.cache import ReadingCache
+from weighin.gates.meters.stamp import runtime_of
+from weighin.gates.metric import Metric
+
+_INPUT_ROWS = 32
+
+Progress = Callable[[int, int, str], None]
+"""Told of (children done, children planned, what was done last)."""
+
+Stage = Callable[[Weighing, Sequence[Candidate], Sequence[Candidate]], Iterator[Raw[Reading]]]
+"""Measures the first candidates; the second are all that still run, for company."""
+
+_STAGES: Mapping[Metric, Stage] = {
+    Metric.SIZE_MIB: host_stages.weigh_size,
+    Metric.ACCURACY_DROP_POINTS: host_stages.weigh_accuracy,
+    Metric.PEAK_MEMORY_MIB: host_stages.weigh_memory,
+    Metric.ENERGY_MJ: host_stages.weigh_energy,
+    Metric.BATTERY_PERCENT_PER_HOUR: host_stages.weigh_battery,
+    Metric.LATENCY_P90_MS: host_stages.weigh_latency,
+}
+
+
+def measure_host(
+    candidates: Sequence[Candidate],
+    evaluation: Path,
+    reference_outputs: Path,
+    workdir: Path,
+    limits: Limits,
+    now: datetime,
+    settings: HostSettings | None = None,
+    report_progress: Progress = lambda done, planned, what: None,
+) -> dict[str, tuple[Reading, ...]]:
+    """Weigh every variant on this machine.
+
+    Args:
+        candidates: The files, with unique labels. ``float32.tflite`` and ``float32.onnx`` are
+            what latency is compared with.
+        evaluation: .npz with ``x`` [n, ...] and ``y`` [n], checked before.
+        reference_outputs: .npy [n, classes], the registered model's outputs on the same rows.
+        workdir: A folder of ours, for the children and for the readings kept so far.
+        limits: What a child may use; the time is per variant.
+        now: The time that readings carry, timezone-aware.
+        settings: How to measure.
+        report_progress: Called after every finished child.
+
+    Returns:
+        Per label one reading per metric, in the order of :class:`Metric`: an ``Unreadable``
+        with its reason where there is no number.
+
+    Raises:
+        ValueError: two candidates have the same label.
+    """
+    weighing = _prepare(
+        evaluation, reference_outputs, workdir, limits, now, settings or HostSettings()
+    )
+    book = _Book(candidates)
+    plan = {metric: _missing(weighing, metric, book) for metric in _STAGES}
+    counter = _Counter(host_stages.count_children(plan, weighing.bench.settings), report_progress)
+    weighing = replace(weighing, bench=replace(weighing.bench, tick=counter.tick))
+    for metric, stage in _STAGES.items():
+        todo = [one for one in plan[metric] if book.runs(one)]
+        for raw in stage(weighing, todo, book.running()):
+            book.note(metric, raw)
+            _keep(weighing, [one for one in todo if book.runs(one)], raw)
+    return book.readings()
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+class _Book:
+    """Which readings there are, and who is out and why."""
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        labels = [one.label for one in candidates]
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"two variants have the same label: {', '.join(sorted(labels))}")
+        self._candidates = tuple(candidates)
+        self._found: dict[tuple[str, Metric], Reading] = {}
+        self._out: dict[str, str] = {}
+        self._changed: dict[str, str] = {}
+        self._look(labels)
+
+    def runs(self, candidate: Candidate) -> bool:
+        """Whether it is still worth measuring."""
+        return candidate.label not in self._out and candidate.label not in self._changed
+
+    def running(self) -> list[Candidate]:
+        return [one for one in self._candidates if self.runs(one)]
+
+    def put(self, candidate: Candidate, reading: Reading) -> None:
+        self._found[candidate.label, reading.metric] = reading
+
+    def note(self, metric: Metric, raw: Raw[Reading]) -> None:
+        """Write down findings; whoever crashed or changed takes no further part."""
+        for label, reading in raw.found.items():
+            self._found[label, metric] = reading
+        for label, why in raw.crashed.items():
+            self._found[label, metric] = Unreadable(metric=metric, reason=why)
+            self._out.setdefault(label, f"it could not be run: {why}")
+        self._look(raw.found)
+
+    def readings(self) -> dict[str, tuple[Reading, ...]]:
+        """Everything, with a reason wherever there is no number."""
+        return {
+            one.label: tuple(self._reading(one.label, metric) for metric in Metric)
+            for one in self._candidates
+        }
+
+    def _reading(self, label: str, metric: Metric) -> Reading:
+        if label in self._changed:  # whatever was measured, nobody knows on which bytes
+            return Unreadable(metric=metric, reason=self._changed[label])
+        missing = Unreadable(metric=metric, reason=self._out.get(label, "not measured"))
+        return self._found.get((label, metric), missing)
+
+    def _look(self, labels: Collection[str]) -> None:
+        """Compare files with their digests: a number must belong to these very bytes."""
+        for one in self._candidates:
+            if one.label in labels and (why := _unfit(one)) is not None:
+                self._changed.setdefault(one.label, why)
+
+
+class _Counter:
+    """Counts finished children, which end in several threads."""
+
+    def __init__(self, planned: int, report: Progress) -> None:
+        self._planned = planned
+        self._report = report
+        self._done = 0
+        self._lock = threading.Lock()
+
+    def tick(self, what: str) -> None:
+        with self._lock:
+            self._done += 1
+            self._report(min(self._done, self._planned), self._planned, what)
+
+
+def _unfit(candidate: Candidate) -> str | None:
+    """Why a file cannot be weighed at all."""
+    try:
+        found = sha256_of(candidate.path)
+        runtime_of(candidate.format)
+    except OSError as error:
+        return f"the file cannot be read: {error.strerror}"
+    except PackageNotFoundError as error:
+        return f"the runtime {error.name} is not installed here"
+    if found != candidate.sha256:
+        return f"the file is not the one that was built ({found[:12]}, not {candidate.sha256[:12]})"
+    return None
+
+
+def _prepare(
+    evaluation: Path,
+    reference_outputs: Path,
+    workdir: Path,
+    limits: Limits,
+    now: datetime,
+    settings: HostSettings,
+) -> Weighing:
+    """Digests of the data, and a few rows of it for the children that need no more."""
+    import numpy as np
+
+    workdir.mkdir(parents=True, exist_ok=True)
+    inputs = workdir / "inputs.npy"
+    with np.load(evaluation, allow_pickle=False) as archive:
+        np.save(inputs, archive["x"][:_INPUT_ROWS])
+    cache = ReadingCache(folder=workdir / "cache", now=now, reuse_for=settings.reuse_for)
+    bench = Bench(
+        workdir=workdir,
+        evaluation=evaluation,
+        inputs=inputs,
+        limits=limits,
+        settings=settings,
+        tick=lambda what: None,
+    )
+    return Weighing(
+        bench=bench,
+        cache=cache,
+        reference_outputs=reference_outputs,
+        now=now,
+        decided_by=(
+            ("evaluation", sha256_of(evaluation)),
+            ("reference", sha256_of(reference_outputs)),
+            ("settings", json.dumps(asdict(settings), sort_keys=True, default=str)),
+        ),
+    )
+
+
+def _missing(weighing: Weighing, metric: Metric, book: _Book) -> list[Candidate]:
+    """Whoever has no reading kept from an earlier run; the others' are written down."""
+    missing = []
+    for one in book.running():
+        known = weighing.cache.recall(metric, weighing.parts(one))
+        if known is None:
+            missing.append(one)
+        else:
+            book.put(one, known)
+    return missing
+
+
+def _keep(weighing: Weighing, measured: Sequence[Candidate], raw: Raw[Reading]) -> None:
+    for one in measured:
+        reading = raw.found.get(one.label)
+        if reading is not None and not isinstance(reading, Unreadable):
+            weighing.cache.keep(reading, weighing.parts(one))

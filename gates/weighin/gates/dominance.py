@@ -1,0 +1,100 @@
+"""Which variants help: those that no simpler variant matches. Pure.
+
+A variant is dominated on a device if a simpler one of the same format (fewer passes) is at
+least as good on every budgeted axis there, or if it is slower there than the float32 one
+beyond the noise. What this module does not do: it changes no verdict. A dominated variant may
+pass; it is never preferred.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from weighin.gates.judge import Verdict
+from weighin.gates.measurement import Measurement
+from weighin.gates.metric import Metric
+from weighin.gates.variant import Variant
+from weighin.gates.weigh_in import Result
+
+FLOAT32 = "float32"
+
+
+def passes(recipe: str) -> int:
+    """How many passes made a variant; ``float32`` is the model as it was registered."""
+    return 0 if recipe == FLOAT32 else recipe.count("+") + 1
+
+
+def with_dominance(results: Sequence[Result]) -> tuple[Result, ...]:
+    """The same results, each saying on which devices something simpler is as good."""
+    return tuple(replace(one, dominated_by=_dominators(one, results)) for one in results)
+
+
+def _dominators(one: Result, results: Sequence[Result]) -> tuple[tuple[str, str], ...]:
+    """Per device the simplest variant that makes this one pointless."""
+    simpler = sorted(
+        (other for other in results if _is_simpler(other.variant, one.variant)),
+        key=lambda other: (passes(other.variant.recipe), other.variant.label),
+    )
+    found = []
+    for verdict in one.verdicts:
+        device = verdict.subject.device
+        for other in simpler:
+            if _matches(other, verdict) or _is_slower(one, other, device):
+                found.append((device, other.variant.label))
+                break
+    return tuple(found)
+
+
+def _is_simpler(other: Variant, one: Variant) -> bool:
+    """An app ships one runtime, so files of another format are no alternative."""
+    return other.format is one.format and passes(other.recipe) < passes(one.recipe)
+
+
+def _matches(other: Result, verdict: Verdict) -> bool:
+    """Whether the other one is at least as good on every budgeted axis of this device.
+
+    An axis on which either has no believable number shows nothing, and so proves nothing.
+    """
+    theirs = {v.subject.device: v for v in other.verdicts}.get(verdict.subject.device)
+    if theirs is None or not verdict.checks:
+        return False
+    values, own = _values(theirs), _values(verdict)
+    metrics = [check.budget.metric for check in verdict.checks]
+    return all(m in values and m in own and values[m] <= own[m] for m in metrics)
+
+
+def _values(verdict: Verdict) -> dict[Metric, float]:
+    return {
+        check.budget.metric: check.reading.value
+        for check in verdict.checks
+        if check.objection is None and isinstance(check.reading, Measurement)
+    }
+
+
+def _is_slower(one: Result, other: Result, device: str) -> bool:
+    """Whether it takes longer than the float32 variant, and not by chance.
+
+    Ratios within a session say so most sharply; without them the intervals must be apart.
+    """
+    if other.variant.recipe != FLOAT32:
+        return False
+    ours, theirs = _latency(one, device), _latency(other, device)
+    if ours is None or theirs is None:
+        return False
+    conditions = dict(ours.conditions)
+    try:
+        return float(conditions["ratio_lower"]) > 1 + float(conditions["noise_floor"])
+    except (KeyError, ValueError):
+        return ours.lower > theirs.upper
+
+
+def _latency(result: Result, device: str) -> Measurement | None:
+    """The one latency known for a device, if it is of this very file."""
+    found = [
+        reading
+        for reading in result.readings
+        if isinstance(reading, Measurement)
+        and reading.metric is Metric.LATENCY_P90_MS
+        and reading.device == device
+        and reading.artifact_sha256 == result.variant.sha256
+    ]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,122 @@
+"""Opens a variant in its runtime, the way an app would: on the CPU, one row at a time.
+
+Used by the child process only. What this module does not do: it catches nothing. A model that
+the runtime refuses ends the child, and the parent reports what the runtime said.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weighin.gates.variant import Format
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One loaded file with one input and one output.
+
+    Attributes:
+        prepare: Hands over one row, [1, ...]; not part of what latency means.
+        run: One inference.
+        read: The output of the last inference, [1, ...].
+    """
+
+    prepare: Callable[[Array], None]
+    run: Callable[[], None]
+    read: Callable[[], Array]
+
+    def __call__(self, row: Array) -> Array:
+        """One inference from a row to its output."""
+        self.prepare(row)
+        self.run()
+        return self.read()
+
+
+def import_runtime(format: Format) -> None:
+    """Load the runtime's own code, which is no variant's fault."""
+    match format:
+        case Format.LITERT:
+            importlib.import_module("ai_edge_litert.interpreter")
+        case Format.ONNX:
+            importlib.import_module("onnxruntime")
+
+
+def load_model(path: str, format: Format, threads: int) -> Model:
+    """Open a file in its runtime.
+
+    Raises:
+        ValueError: it does not have exactly one input and one output. The runtimes raise
+            errors of their own for anything else.
+    """
+    match format:
+        case Format.LITERT:
+            return _load_litert(path, threads)
+        case Format.ONNX:
+            return _load_onnx(path, threads)
+
+
+def _load_litert(path: str, threads: int) -> Model:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=path, num_threads=threads)
+    interpreter.allocate_tensors()
+    inlet = _only("input", interpreter.get_input_details())
+    outlet = _only("output", interpreter.get_output_details())
+    return Model(
+        prepare=lambda row: interpreter.set_tensor(inlet["index"], _quantize(row, inlet)),
+        run=interpreter.invoke,
+        read=lambda: _dequantize(interpreter.get_tensor(outlet["index"]), outlet),
+    )
+
+
+def _load_onnx(path: str, threads: int) -> Model:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    inlet = _only("input", session.get_inputs()).name
+    outlet = _only("output", session.get_outputs()).name
+    feed: dict[str, Array] = {}
+    answer: list[Any] = []
+
+    def prepare(row: Array) -> None:
+        feed[inlet] = row
+
+    def run() -> None:
+        answer[:] = session.run([outlet], feed)
+
+    return Model(prepare=prepare, run=run, read=lambda: answer[0])
+
+
+def _only(what: str, tensors: Sequence[Any]) -> Any:
+    if len(tensors) != 1:
+        raise ValueError(f"the model has {len(tensors)} {what}s; exactly one is supported")
+    return tensors[0]
+
+
+def _quantize(row: Array, tensor: Mapping[str, Any]) -> Array:
+    """What a fully integer model takes: round(x / scale) + zero point, clipped to its type."""
+    scale, zero_point = tensor["quantization"]
+    wanted = np.dtype(tensor["dtype"])
+    if row.dtype == wanted or not np.issubdtype(wanted, np.integer) or not scale:
+        return row
+    limits = np.iinfo(wanted)
+    steps: Array = np.clip(np.round(row / scale) + zero_point, limits.min, limits.max)
+    return steps.astype(wanted)
+
+
+def _dequantize(output: Array, tensor: Mapping[str, Any]) -> Array:
+    scale, zero_point = tensor["quantization"]
+    if not np.issubdtype(output.dtype, np.integer) or not scale:
+        return output
+    real: Array = (output.astype(np.float32) - zero_point) * scale
+    return real.astype(np.float32)

@@ -1,0 +1,64 @@
+"""What every reading of one variant has in common."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+
+from weighin.gates.measurement import ANY_DEVICE, Measurement
+from weighin.gates.metric import Metric, Origin
+from weighin.gates.stats import Interval
+from weighin.gates.variant import Format
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """Which file, in which runtime, on which device, when."""
+
+    artifact_sha256: str
+    runtime: str
+    device: str
+    measured_at: datetime
+
+    def of_the_file(
+        self, metric: Metric, interval: Interval, n: int, conditions: tuple[tuple[str, str], ...]
+    ) -> Measurement:
+        """A reading that holds on every device."""
+        return self._measurement(metric, interval, n, conditions, Origin.ARTIFACT, ANY_DEVICE)
+
+    def on_the_device(
+        self, metric: Metric, interval: Interval, n: int, conditions: tuple[tuple[str, str], ...]
+    ) -> Measurement:
+        """A reading that was measured on the device itself."""
+        return self._measurement(metric, interval, n, conditions, Origin.DEVICE, self.device)
+
+    def _measurement(
+        self,
+        metric: Metric,
+        interval: Interval,
+        n: int,
+        conditions: tuple[tuple[str, str], ...],
+        origin: Origin,
+        device: str,
+    ) -> Measurement:
+        return Measurement(
+            metric=metric,
+            value=interval.value,
+            lower=interval.lower,
+            upper=interval.upper,
+            n=n,
+            origin=origin,
+            artifact_sha256=self.artifact_sha256,
+            device=device,
+            runtime=self.runtime,
+            measured_at=self.measured_at,
+            conditions=conditions,
+        )
+
+
+def runtime_of(format: Format) -> str:
+    """Runtime and version as readings name it, such as ``ai-edge-litert 2.3.0``.
+
+    Raises:
+        PackageNotFoundError: the runtime is not installed.
+    """
+    return f"{format.runtime_package} {version(format.runtime_package)}"

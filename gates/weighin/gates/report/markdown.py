@@ -1,0 +1,251 @@
+"""A weigh-in as Markdown: the comment on a pull request, and a short table for a description.
+
+Every name, path and reason that somebody else chose stands in a code span, where GitHub and
+MLflow interpret nothing: no markup, no HTML, no mention, no link. The two characters that could
+end a span or a table cell are replaced by look-alikes; the JSON report has them as they are.
+"""
+
+import hashlib
+import shlex
+from collections.abc import Iterator, Sequence
+
+from weighin.gates.judge import Check, Outcome, Verdict
+from weighin.gates.measurement import Measurement
+from weighin.gates.metric import Metric
+from weighin.gates.report import summary
+from weighin.gates.report.words import (
+    GLYPHS,
+    METRIC_WORDS,
+    ORIGIN_WORDS,
+    amount,
+    count,
+    figure,
+    plain,
+)
+from weighin.gates.weigh_in import Result, WeighIn
+
+_LOOK_ALIKES = str.maketrans({"`": "\u02cb", "|": "\u2502"})
+_LONGEST_NAME = 300
+COMMENT_LENGTH = 65_000
+"""GitHub refuses comments above 65,536 characters."""
+
+DESCRIPTION_LENGTH = 5_000
+"""MLflow's database keeps descriptions of at most so many characters."""
+
+_SIGNS = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔"}
+
+
+def marker(model: str) -> str:
+    """The invisible first line by which a later run finds its own comment on this model."""
+    return f"<!-- weighin:{hashlib.sha256(model.encode()).hexdigest()[:16]} -->"
+
+
+def to_markdown(weigh_in: WeighIn, *, longest: int = COMMENT_LENGTH) -> str:
+    """The whole comment, verdict first.
+
+    Args:
+        weigh_in: What is shown.
+        longest: How many characters there may be. What does not fit is left out, details
+            first, and the comment says so.
+    """
+    needed = [
+        marker(weigh_in.model),
+        f"### {_headline(weigh_in)}",
+        _facts(weigh_in),
+        _device_table(weigh_in),
+        *_failures(weigh_in),
+    ]
+    optional = [_matrix(weigh_in), _budgets(weigh_in), _evidence(weigh_in)]
+    note, again = "", _reproduce(weigh_in)
+    while optional and len(_assembled([*needed, *optional, note, again])) > longest:
+        optional.pop()
+        note = "Details were left out to keep this short; the HTML and JSON reports hold all."
+    text = _assembled([*needed, *optional, note, again])
+    return text if len(text) <= longest else text[: longest - 2] + "…\n"
+
+
+def summary_table(weigh_in: WeighIn, *, longest: int = DESCRIPTION_LENGTH) -> str:
+    """The verdict and one row per device, short enough for a model version's description."""
+    needed = [_headline(weigh_in), _facts(weigh_in)]
+    text = _assembled([*needed, _device_table(weigh_in)])
+    if len(text) <= longest:
+        return text
+    note = f"{count(len(weigh_in.devices), 'device')}: too many for this place, see the report."
+    return _assembled([*needed, note])
+
+
+def code(text: str) -> str:
+    """Somebody else's text, on one line, in a code span that it cannot leave."""
+    shown = plain(text).translate(_LOOK_ALIKES)
+    return f"`{shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + '…'}`"
+
+
+def _headline(weigh_in: WeighIn) -> str:
+    spoken = summary.sentence(weigh_in, code)
+    return f"{_SIGNS[summary.overall_outcome(weigh_in)]} {spoken}"
+
+
+def _facts(weigh_in: WeighIn) -> str:
+    return (
+        f"Reference accuracy {figure(100 * weigh_in.reference_accuracy)} %, "
+        f"weighed {weigh_in.finished_at:%Y-%m-%d %H:%M} UTC."
+    )
+
+
+def _device_table(weigh_in: WeighIn) -> str:
+    """What each device gets, or how near the nearest came."""
+    rows = [
+        [_SIGNS[summary.device_outcome(weigh_in, device)], code(device), *_gets(weigh_in, device)]
+        for device in weigh_in.devices
+        if weigh_in.results
+    ]
+    return _table(["", "device", "smallest that passed", "size", "drop", "latency p90"], rows)
+
+
+def _gets(weigh_in: WeighIn, device: str) -> list[str]:
+    best = summary.smallest_pass(weigh_in, device)
+    if best is not None:
+        known = {r.metric: r for r in summary.headline_figures(best, device)}
+        metrics = (Metric.SIZE_MIB, Metric.ACCURACY_DROP_POINTS, Metric.LATENCY_P90_MS)
+        figures = [_measured(known[m]) if m in known else "unknown" for m in metrics]
+        return [code(best.variant.label), *figures]
+    if miss := summary.nearest_miss(weigh_in, device):
+        result, check = miss
+        return [f"none; nearest miss {code(result.variant.label)}: {_why(check)}", "", "", ""]
+    return ["nothing was judged", "", "", ""]
+
+
+def _matrix(weigh_in: WeighIn) -> str:
+    head = ["variant", "size", "drop", *(code(device) for device in weigh_in.devices)]
+    rows = [
+        [
+            code(result.variant.label),
+            amount(Metric.SIZE_MIB, result.variant.size_bytes / 2**20),
+            _drop(weigh_in, result),
+            *(_cell(result, device) for device in weigh_in.devices),
+        ]
+        for result in weigh_in.results
+    ]
+    legend = (
+        "<sub>✓ pass, with its latency; ✗ fail and ? undecided, with what decided it. "
+        "In brackets the interval: a pass needs all of it within the budget. "
+        "Drop: accuracy lost, in points.</sub>"
+    )
+    title = "#### Every variant on every device"
+    return f"{title}\n\n{_table(head, rows)}\n\n{legend}" if rows else ""
+
+
+def _cell(result: Result, device: str) -> str:
+    verdict = summary.verdict_on(result, device)
+    if verdict is None:
+        return "not weighed"
+    better = summary.dominated_on(result, device)
+    note = f"<br>dominated by {code(better)}" if better is not None else ""
+    return f"{GLYPHS[verdict.outcome]} **{verdict.outcome}** {_decided(verdict)}{note}"
+
+
+def _decided(verdict: Verdict) -> str:
+    check = summary.deciding_check(verdict)
+    if check is None:
+        return code(verdict.reason)
+    name = METRIC_WORDS[check.budget.metric].short
+    if check.objection is not None or not isinstance(check.reading, Measurement):
+        return f"{name}: {code(check.objection or 'not measured')}"
+    return f"{name} {_measured(check.reading, check.budget.at_most)}"
+
+
+def _measured(reading: Measurement, beside: float | None = None) -> str:
+    """``3.2 ms [3, 3.4] device``."""
+    shown = amount(reading.metric, reading.value, beside)
+    if reading.lower == reading.upper:
+        return f"{shown} {reading.origin}"
+    lower, upper = figure(reading.lower, beside), figure(reading.upper, beside)
+    return f"{shown} [{lower}, {upper}] {reading.origin}"
+
+
+def _drop(weigh_in: WeighIn, result: Result) -> str:
+    for device in weigh_in.devices:
+        reading = summary.reading_on(result, device, Metric.ACCURACY_DROP_POINTS)
+        if isinstance(reading, Measurement):
+            return _measured(reading)
+    return "unknown"
+
+
+def _why(check: Check) -> str:
+    """The check in words; in a code span when the words hold somebody else's."""
+    if check.objection is None:
+        return summary.why(check)
+    return code(summary.why(check))
+
+
+def _failures(weigh_in: WeighIn) -> Iterator[str]:
+    rows = [
+        [code(f"{failure.recipe}{failure.format.suffix}"), code(failure.reason)]
+        for failure in weigh_in.failures
+    ]
+    if rows:
+        yield f"#### {count(len(rows), 'variant')} could not be built"
+        yield _table(["variant", "reason"], rows)
+    rows = [
+        [code(skipped.label), code(skipped.device), code(skipped.reason)]
+        for skipped in summary.skipped(weigh_in)
+    ]
+    if rows:
+        yield f"#### {count(len(rows), 'verdict')} missing"
+        yield _table(["variant", "device", "reason"], rows)
+
+
+def _budgets(weigh_in: WeighIn) -> str:
+    budgets = [f"- {code(device)}: {_limits(weigh_in, device)}" for device in weigh_in.devices]
+    origins = [f"- **{origin}**: {ORIGIN_WORDS[origin]}" for origin in summary.origins(weigh_in)]
+    if not origins:
+        return ""
+    lines = [*budgets, "\nWhere the numbers come from:\n", *origins]
+    return _folded("Budgets, and where the numbers come from", "\n".join(lines))
+
+
+def _limits(weigh_in: WeighIn, device: str) -> str:
+    limits = (
+        f"{METRIC_WORDS[metric].name} ≤ {amount(metric, check.budget.at_most)}"
+        for metric, check in summary.budgets_on(weigh_in, device).items()
+    )
+    return ", ".join(limits) or "none, so nothing can pass"
+
+
+def _evidence(weigh_in: WeighIn) -> str:
+    digests = (
+        f"Source {code(weigh_in.source)}, digest {code(weigh_in.source_digest)}, "
+        f"plan {code(weigh_in.plan_digest)}."
+    )
+    data = [[code(d.role), code(d.path), str(d.rows), code(d.sha256)] for d in weigh_in.data]
+    variants = (result.variant for result in weigh_in.results)
+    files = [
+        [code(v.path), str(v.size_bytes), code(v.sha256), code(", ".join(map(" ".join, v.tools)))]
+        for v in variants
+    ]
+    tables = (
+        _table(["data", "file", "rows", "sha256"], data),
+        _table(["file", "bytes", "sha256", "made with"], files),
+    )
+    return _folded("Data and files", "\n\n".join([digests, *(table for table in tables if table)]))
+
+
+def _reproduce(weigh_in: WeighIn) -> str:
+    command = shlex.quote(plain(f"{weigh_in.model}/{weigh_in.version}"))
+    return f"Do it again:\n\n~~~~sh\nweighin run {command}\n~~~~"
+
+
+def _assembled(parts: Sequence[str]) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table, or nothing without rows."""
+    if not rows:
+        return ""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,0 +1,189 @@
+"""Turns any source model into the one trainable form that every pass works on.
+
+The form is a ``torch.fx.GraphModule`` of plain ATen operators whose weights are its own
+parameters, in inference mode, for any batch size: what ``torch.export`` gives, cleaned up.
+PyTorch's exported programs, pickled modules and Keras 3 models on the torch backend all come
+here, so pruning, training and conversion exist once.
+
+What this module does not do: it never changes what the model computes. :func:`to_graph` runs
+the result against the model it came from, and refuses it when they differ.
+"""
+
+import operator
+from typing import Any
+
+from weighin.gates.errors import SourceError
+from weighin.plugin import rewrite
+from weighin.plugin.fx import (
+    Graph,
+    attribute,
+    calls,
+    operator_name,
+    record_shapes,
+    set_attribute,
+    tidy,
+)
+
+_TOLERANCE = 1e-3
+_NO_OPS = ("clone", "contiguous", "alias", "detach", "lift_fresh_copy", "dropout", "to", "_to_copy")
+
+
+def to_graph(module: Any, rows: Any) -> Graph:
+    """Bring a model into the trainable form.
+
+    Args:
+        module: A ``torch.nn.Module`` in inference mode, or what ``torch.export`` loaded.
+        rows: Input rows to trace and to compare with, ``[n, ...]`` float32, ``n >= 1``; ``n``
+            must be what the module accepts (1 for a program exported with one row).
+
+    Raises:
+        SourceError: the model cannot be traced, has more than one output, works for one batch
+            size only, or computes something else once traced.
+    """
+    import torch
+
+    with torch.no_grad():
+        expected = module(rows)
+        if not isinstance(expected, torch.Tensor) or expected.dim() != 2:
+            raise SourceError(
+                f"the model returns {_shape_of(expected)}; one tensor of scores "
+                "[rows, classes] is needed"
+            )
+        program = torch.export.export(module, (rows,), strict=False)
+        graph = _own(program.run_decompositions({}).module(check_guards=False))
+    _drop_no_ops(graph.graph)
+    _refuse_quantized(graph.graph)
+    rewrite.restore_batch_norm(graph)
+    rewrite.restore_keras_batch_norm(graph)
+    rewrite.fold_constants(graph)
+    rewrite.sink_permutes(graph)
+    _free_the_batch(graph, rows)
+    _finish(graph)
+    _compare(graph, rows, expected)
+    return graph
+
+
+def own_graph(module: Any) -> Graph:
+    """A module that was loaded from a saved graph, as a graph again."""
+    graph = _own(module)
+    _drop_no_ops(graph.graph)
+    _finish(graph)
+    return graph
+
+
+def inference_program(program: Any) -> Any:
+    """A loaded ``ExportedProgram`` as a module, with whatever was left in training mode off."""
+    module = program.module(check_guards=False)
+    for node in list(module.graph.nodes):
+        name = operator_name(node)
+        if name in ("batch_norm", "instance_norm"):
+            node.update_arg(5, False)
+        elif name == "dropout":
+            node.update_arg(2, False)
+        elif name == "add_" and str(node.args[0]).endswith("num_batches_tracked"):
+            module.graph.erase_node(node)
+    module.graph.lint()
+    module.recompile()
+    return module
+
+
+def _shape_of(value: object) -> str:
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ if shape is None else f"a tensor of shape {list(shape)}"
+
+
+def _own(module: Any) -> Graph:
+    """The same graph with a plain module behind it, whose tensors have flat names."""
+    import torch
+
+    names: dict[str, str] = {}
+    for node in module.graph.nodes:
+        if node.op == "get_attr":
+            node.target = names.setdefault(str(node.target), f"w{len(names)}")
+    tensors = {name: operator.attrgetter(target)(module) for target, name in names.items()}
+    graph = torch.fx.GraphModule(tensors, module.graph)
+    for name, tensor in tensors.items():
+        set_attribute(graph, name, tensor, trainable=True)
+    return graph
+
+
+def _drop_no_ops(graph: Any) -> None:
+    """Take out what changes nothing in inference: copies, layout hints, assertions."""
+    for node in list(graph.nodes):
+        name = operator_name(node)
+        if node.op == "call_module" or name.startswith(("_assert", "sym_constrain")):
+            graph.erase_node(node)
+        elif name in _NO_OPS and _same_dtype(node):
+            node.replace_all_uses_with(node.args[0])
+            graph.erase_node(node)
+
+
+def _same_dtype(node: Any) -> bool:
+    before, after = node.args[0].meta.get("val"), node.meta.get("val")
+    return before is None or after is None or bool(before.dtype == after.dtype)
+
+
+def _refuse_quantized(graph: Any) -> None:
+    for node in graph.nodes:
+        if "quantize" in operator_name(node):
+            raise SourceError(
+                f"the registered model is quantized already ({operator_name(node)}): register the "
+                "float model and let the recipes quantize it"
+            )
+
+
+def _free_the_batch(graph: Graph, rows: Any) -> None:
+    """Let reshapes that have the batch size written into them take any batch size."""
+    tidy(graph)
+    record_shapes(graph, rows)
+    batch = rows.shape[0]
+    for node in calls(graph, "view", "reshape", "_unsafe_view"):
+        before, after = node.args[0].meta["shape"], node.meta["shape"]
+        if before[0] == after[0] == batch:
+            node.update_arg(1, [-1, *after[1:]])
+
+
+def _finish(graph: Graph) -> None:
+    """Drop what nobody uses, and hold running statistics apart from what is trained."""
+    for node in calls(graph, "batch_norm"):
+        for statistic in node.args[3:5]:
+            value = attribute(graph, statistic)
+            set_attribute(graph, str(statistic.target), value, trainable=False)
+    tidy(graph)
+    graph.eval()
+
+
+def same_outputs(module: Any, graph: Graph, rows: Any) -> None:
+    """Run a model and its graph on the same rows.
+
+    Raises:
+        SourceError: they do not say the same.
+    """
+    import torch
+
+    with torch.no_grad():
+        _same(graph, rows, module(rows))
+
+
+def _compare(graph: Graph, rows: Any, expected: Any) -> None:
+    """The graph says what the model says: for its own batch, for one row, for many."""
+    thrice = [3] + [1] * (rows.dim() - 1)
+    _same(graph, rows, expected)
+    _same(graph, rows[:1], expected[:1])
+    _same(graph, rows.repeat(thrice), expected.repeat(3, 1))
+
+
+def _same(graph: Graph, rows: Any, wanted: Any) -> None:
+    import torch
+
+    try:
+        with torch.no_grad():
+            got = graph(rows)
+    except RuntimeError as error:
+        raise SourceError(f"{rows.shape[0]} rows do not go through the model: {error}") from error
+    scale = max(1.0, float(wanted.abs().max()))
+    if got.shape != wanted.shape or not float((got - wanted).abs().max()) <= _TOLERANCE * scale:
+        raise SourceError(
+            "the traced model does not compute what the registered model computes "
+            f"(checked on {rows.shape[0]} rows)"
+        )

@@ -1,0 +1,104 @@
+"""Loads a registered model into the trainable form, in the child process that may run its code.
+
+What this module does not do: it decides nothing about trust. Whoever starts the child did.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weighin.plugin.fx import Graph
+from weighin.plugin.graph import inference_program, own_graph
+from weighin.plugin.source import Source, SourceKind
+
+_ANY_BATCH = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A model that was loaded.
+
+    Attributes:
+        module: Takes ``[batch, ...]`` float32.
+        batch: The batch size that it was traced for, or one that works as well as any.
+    """
+
+    module: Any
+    batch: int
+
+
+def source_job(source: Source) -> dict[str, object]:
+    """What a child has to know of a source."""
+    return {
+        "directory": str(source.directory.resolve()),
+        "kind": str(source.kind),
+        "model_file": source.model_file,
+        "code": list(source.code),
+        "trusted": source.trusted,
+    }
+
+
+def load_source(job: Mapping[str, Any]) -> Loaded:
+    """Load a registered model. Runs its code if it has any."""
+    directory = Path(job["directory"])
+    path = directory / job["model_file"]
+    match SourceKind(job["kind"]):
+        case SourceKind.TORCH_PROGRAM:
+            return _load_program(path)
+        case SourceKind.TORCH_PICKLE:
+            sys.path[:0] = [str(directory / folder) for folder in job["code"]]
+            return _load_pickle(path)
+        case SourceKind.KERAS:
+            return _load_keras(path, trusted=bool(job["trusted"]))
+
+
+def save_graph(graph: Graph, row: Any, path: Path) -> None:
+    """Write a graph as an exported program, whole or not at all."""
+    import torch
+
+    rows = row.repeat([2] + [1] * (row.dim() - 1))
+    part = path.with_suffix(".part.pt2")
+    torch.export.save(torch.export.export(graph, (rows,), strict=False), part)
+    part.replace(path)
+
+
+def load_graph(path: Path) -> Graph:
+    """Read what :func:`save_graph` wrote."""
+    import torch
+
+    return own_graph(inference_program(torch.export.load(path)))
+
+
+def _load_program(path: Path) -> Loaded:
+    import torch
+
+    program = torch.export.load(path)
+    names = program.graph_signature.user_inputs
+    first = next(n for n in program.graph.nodes if n.op == "placeholder" and n.name in names)
+    batch = first.meta["val"].shape[0]
+    module = inference_program(program)
+    return Loaded(module=module, batch=batch if isinstance(batch, int) else _ANY_BATCH)
+
+
+def _load_pickle(path: Path) -> Loaded:
+    import torch
+
+    module = torch.load(path, map_location="cpu", weights_only=False)
+    return Loaded(module=module.eval(), batch=_ANY_BATCH)
+
+
+def _load_keras(path: Path, *, trusted: bool) -> Loaded:
+    os.environ["KERAS_BACKEND"] = "torch"  # read once, when keras is imported
+    import keras
+
+    custom: dict[str, Any] = {}
+    for pickled in sorted(path.parent.glob("*custom_objects.cloudpickle")) if trusted else ():
+        custom |= importlib.import_module("cloudpickle").loads(pickled.read_bytes())
+    model: Any = keras.models.load_model(
+        path, custom_objects=custom, compile=False, safe_mode=not trusted
+    )
+    return Loaded(module=model.eval(), batch=_ANY_BATCH)

@@ -1,0 +1,180 @@
+"""Structured pruning: whole channels leave, so that every runtime gets faster.
+
+Every group of coupled channels loses the same share of its channels, those with the smallest
+weights first. Unstructured sparsity is not offered: it changes no latency on phones' runtimes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from weighin.gates.errors import WeighinError
+from weighin.plugin.fx import Graph, calls, record_shapes, set_attribute, tidy
+from weighin.plugin.passes.channels import FIXED, Axis
+from weighin.plugin.passes.follow import Followed, follow_channels
+
+_ROUND_TO = 4
+_ROUND_FROM = 16
+_LEAST_CUT = 0.02
+
+
+class PassError(WeighinError):
+    """A pass cannot do what its recipe asks of this model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What pruning achieved: multiply-accumulates for one row, before and after."""
+
+    macs_before: int
+    macs_after: int
+
+    @property
+    def removed_percent(self) -> float:
+        """Share of multiply-accumulates that are gone."""
+        return 100 * (1 - self.macs_after / self.macs_before)
+
+
+def count_macs(graph: Graph, row: Any) -> int:
+    """Multiply-accumulates of convolutions and matrix products for one row ``[1, ...]``."""
+    record_shapes(graph, row)
+    return follow_channels(graph).macs()
+
+
+def prune(graph: Graph, row: Any, *, remove_percent: float) -> Pruned:
+    """Remove channels until this share of the multiply-accumulates is gone.
+
+    Args:
+        graph: Changed in place.
+        row: One input row, ``[1, ...]``; the pruned graph is run on it.
+        remove_percent: At least this much goes, give or take the rounding of channel counts.
+
+    Raises:
+        PassError: not so much can be removed.
+    """
+    record_shapes(graph, row)
+    found = follow_channels(graph)
+    before = found.macs()
+    target = before * (1 - remove_percent / 100)
+    best = before
+    for step in range(1, 200):
+        kept = _kept_counts(found, 1 - step / 200)
+        best = min(best, found.macs(kept))
+        if found.macs(kept) <= target * (1 + _LEAST_CUT):
+            return _cut(graph, row, found, kept)
+    raise PassError(
+        f"{remove_percent:g} % of the multiply-accumulates cannot be pruned: at most "
+        f"{100 * (1 - best / before):.0f} % sit in channels that can be removed "
+        f"({len(found.groups.prunable())} groups)"
+    )
+
+
+def narrow(graph: Graph, row: Any, *, width_percent: float) -> Pruned:
+    """Make a student: every group keeps this share of its channels, the largest ones.
+
+    Raises:
+        PassError: nothing can be narrowed.
+    """
+    record_shapes(graph, row)
+    found = follow_channels(graph)
+    kept = _kept_counts(found, width_percent / 100)
+    if found.macs(kept) >= found.macs() * (1 - _LEAST_CUT):
+        raise PassError(
+            f"no narrower student can be made: {len(found.groups.prunable())} groups of "
+            "channels can be removed, and they hold next to none of the work"
+        )
+    return _cut(graph, row, found, kept)
+
+
+def _kept_counts(found: Followed, share: float) -> dict[int, int]:
+    """How many channels each group keeps; multiples of 4 where there are many."""
+    kept: dict[int, int] = {}
+    for group in found.groups.prunable():
+        size = found.groups.size(group)
+        step = _ROUND_TO if size >= _ROUND_FROM else 1
+        kept[group] = min(size, max(step, step * round(size * share / step)))
+    return kept
+
+
+def _cut(graph: Graph, row: Any, found: Followed, kept: Mapping[int, int]) -> Pruned:
+    """Take the channels out, and make sure that the result runs and really is smaller."""
+    scores = _importance(graph, found)
+    channels = {
+        group: tuple(sorted(scores[group].argsort(descending=True)[:count].tolist()))
+        for group, count in kept.items()
+    }
+    before = found.macs()
+    for name, axes in found.weights.items():
+        _cut_weight(graph, name, [_indices(found, axis, channels) for axis in axes])
+    _cut_literals(graph, found, kept)
+    tidy(graph)
+    after = count_macs(graph, row)
+    if after >= before or after != found.macs(kept):
+        raise PassError(f"pruning was to leave {found.macs(kept)} MACs and left {after}")
+    return Pruned(macs_before=before, macs_after=after)
+
+
+def _importance(graph: Graph, found: Followed) -> dict[int, Any]:
+    """L2 norm of everything that goes with a channel, every weight counting alike.
+
+    The group form of magnitude pruning (Fang et al., "DepGraph", CVPR 2023).
+    """
+    import torch
+
+    sizes = {group: found.groups.size(group) for group in found.groups.prunable()}
+    scores = {group: torch.zeros(size) for group, size in sizes.items()}
+    for name, axes in found.weights.items():
+        weight = getattr(graph, name).detach()
+        if weight.dim() < 2:  # biases and norms say little about size
+            continue
+        for place, axis in enumerate(axes):
+            _add_norms(scores, found, weight.movedim(place, 0).flatten(1).square().sum(1), axis)
+    return scores
+
+
+def _add_norms(scores: dict[int, Any], found: Followed, squares: Any, axis: Axis) -> None:
+    """Share out the squares along one axis of one weight to the channels they belong to."""
+    offset = 0
+    for block in axis:
+        size = found.groups.size(block.group)
+        length = block.outer * size * block.inner
+        part = squares[offset : offset + length].reshape(block.outer, size, block.inner)
+        offset += length
+        group = found.groups.find(block.group)
+        if group in scores:
+            norms = part.sum((0, 2)).sqrt()
+            scores[group] += norms / norms.mean().clamp(min=1e-12)
+
+
+def _indices(
+    found: Followed, axis: Axis, channels: Mapping[int, tuple[int, ...]]
+) -> list[int] | None:
+    if axis == FIXED or not any(found.groups.find(b.group) in channels for b in axis):
+        return None
+    return found.groups.indices(axis, channels)
+
+
+def _cut_weight(graph: Graph, name: str, indices: list[list[int] | None]) -> None:
+    import torch
+
+    weight = getattr(graph, name)
+    trainable = isinstance(weight, torch.nn.Parameter)
+    for place, wanted in enumerate(indices):
+        if wanted is not None:
+            weight = weight.index_select(place, torch.tensor(wanted))
+    if any(wanted is not None for wanted in indices):
+        set_attribute(graph, name, weight, trainable=trainable)
+
+
+def _cut_literals(graph: Graph, found: Followed, kept: Mapping[int, int]) -> None:
+    """Sizes that are written into the graph: of reshapes, and of depthwise convolutions."""
+    for node in calls(graph, "view", "reshape", "_unsafe_view"):
+        sizes = list(node.args[1])
+        for place, axis in enumerate(found.axes[node]):
+            if axis and sizes[place] != -1:
+                sizes[place] = found.groups.width(axis, kept)
+        node.update_arg(1, sizes)
+    for node in calls(graph, "conv2d", "conv1d"):
+        if len(node.args) > 6 and node.args[6] > 1:  # the number of groups
+            source = found.axes[node.args[0]][1]
+            node.update_arg(6, found.groups.width(source, kept) or node.args[6])

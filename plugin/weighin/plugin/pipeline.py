@@ -1,0 +1,284 @@
+"""The flow: from a registered version to a signed, published weigh-in.
+
+    Registration -> Plan -> Source -> Variants -> Readings -> Verdicts -> Evidence -> Report
+
+Each step turns one noun into the next and keeps what it made, addressed by content: killed in
+the middle, the next run goes on from there.
+"""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from weighin.gates.child import Limits
+from weighin.gates.data import Role, check_data, digest_of
+from weighin.gates.dominance import with_dominance
+from weighin.gates.errors import DataError, SourceError
+from weighin.gates.judge import Moment
+from weighin.gates.variant import BuildFailure, Variant
+from weighin.gates.weigh_in import WeighIn
+from weighin.plugin.builder import BuildRequest, build_variants
+from weighin.plugin.console import Progress
+from weighin.plugin.contract import contract_for
+from weighin.plugin.event import Registration
+from weighin.plugin.mlflow_store import Connection, download, find_version
+from weighin.plugin.passes.distill import TrainingSettings
+from weighin.plugin.plan import Plan, make_plan
+from weighin.plugin.project import Project, parse_reference
+from weighin.plugin.publish import publish_weigh_in, refuse, still_good
+from weighin.plugin.reference import Reference, keep_reference
+from weighin.plugin.source import Source, inspect_source
+from weighin.plugin.source_run import SourceFailure, run_source
+from weighin.plugin.trunk import Built
+from weighin.plugin.weighing import Scales, weigh_variants
+from weighin.registry.git import commit
+from weighin.registry.store import keep_variants
+
+TOOLS = (
+    "weighin",
+    "ai-edge-litert",
+    "keras",
+    "litert-quantizer",
+    "litert-torch",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "torch",
+)
+"""Packages whose versions decide what a variant is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Everything that one weigh-in needs to know."""
+
+    project: Project
+    connection: Connection
+    registration: Registration
+    plan: Plan
+    progress: Progress
+    started_at: datetime
+
+    @property
+    def work(self) -> Path:
+        """Where its builds and measurements are kept between runs."""
+        return self.project.work / self.registration.key[:16]
+
+    @property
+    def limits(self) -> Limits:
+        """What one child process may use."""
+        build = self.project.config.build
+        return Limits(
+            wall_seconds=build.time_limit_s,
+            memory_mib=build.memory_limit_mib,
+            hidden=self.project.secrets,
+        )
+
+    @property
+    def moment(self) -> Moment:
+        """When the judging happens, and how old a reading may be."""
+        days = self.project.config.evidence.valid_days
+        return Moment(now=self.started_at, max_age=timedelta(days=days))
+
+    def data(self, role: Role) -> Path:
+        """Where a data set is; only for roles that the plan has."""
+        return data_paths(self.project, self.plan.model)[role]
+
+
+def plan_for(project: Project, model: str) -> Plan:
+    """Today's plan of a model: its configuration, its data by content, the installed tools.
+
+    Raises:
+        ConfigError: the configuration does not describe the model.
+        DataError: a data file is missing.
+    """
+    data = tuple(
+        replace(digest_of(role, path), path=path.relative_to(project.root).as_posix())
+        for role, path in data_paths(project, model).items()
+    )
+    return make_plan(project.config, model, data, {name: version(name) for name in TOOLS})
+
+
+def data_paths(project: Project, model: str) -> dict[Role, Path]:
+    """Where the data sets of a model are.
+
+    Raises:
+        ConfigError: the configuration does not describe the model.
+    """
+    settings = project.config.model(model)
+    named = {
+        Role.EVALUATION: settings.evaluation,
+        Role.CALIBRATION: settings.calibration,
+        Role.TRAINING: settings.training,
+    }
+    return {role: project.root / path for role, path in named.items() if path is not None}
+
+
+def weigh(
+    project: Project,
+    connection: Connection,
+    registration: Registration,
+    *,
+    again: bool,
+    progress: Progress,
+) -> WeighIn:
+    """Weigh one version; what was weighed before and did not change is read, not repeated.
+
+    Raises:
+        WeighinError: it cannot be weighed. A reason that will not go away by itself is recorded
+            on the version, so that it is not tried again before something changes.
+    """
+    plan, now = plan_for(project, registration.name), datetime.now(UTC)
+    if not again and (known := still_good(project, registration, plan, now)) is not None:
+        return known
+    job = Job(
+        project=project,
+        connection=connection,
+        registration=registration,
+        plan=plan,
+        progress=progress,
+        started_at=now,
+    )
+    try:
+        weigh_in = weigh_now(job)
+    except (DataError, SourceError) as error:
+        refuse(connection, registration, plan, error)
+        raise
+    publish_weigh_in(project, connection, registration, weigh_in)
+    return weigh_in
+
+
+def weigh_now(job: Job) -> WeighIn:
+    """The flow itself, from the registered files to the verdicts.
+
+    Raises:
+        DataError: a data set broke its contract.
+        SourceError: the registered model cannot be used.
+    """
+    source = fetch(job, job.registration)
+    check(job, source)
+    reference = run(job, source)
+    built = build(job, source)
+    variants = keep(job, source, [one for one in built if isinstance(one, Built)])
+    results = weigh_variants(variants, job.plan, _scales(job, reference), job.progress)
+    return WeighIn(
+        model=job.registration.name,
+        version=job.registration.version,
+        source=job.registration.source,
+        source_digest=source.digest,
+        plan_digest=job.plan.digest,
+        reference_accuracy=reference.accuracy,
+        data=job.plan.data,
+        devices=job.plan.devices,
+        results=with_dominance(results),
+        failures=tuple(one for one in built if isinstance(one, BuildFailure)),
+        started_at=job.started_at,
+        finished_at=datetime.now(UTC),
+    )
+
+
+def fetch(job: Job, registration: Registration) -> Source:
+    """The registered files, copied once, and what they are; none of their code runs."""
+    job.progress("fetch", 0, 1)
+    kept = job.project.work / registration.key[:16] / "source"
+    if not kept.exists():
+        fresh = kept.with_name("source.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        download(job.connection, registration, fresh)
+        fresh.rename(kept)
+    job.progress("fetch", 1, 1)
+    return inspect_source(_model_folder(kept), trust_pickle=job.plan.settings.trust_pickle)
+
+
+def check(job: Job, source: Source) -> None:
+    """Hold every data set against the contract before anything is spent."""
+    job.progress("check data", 0, 1)
+    paths = data_paths(job.project, job.plan.model)
+    contract = contract_for(source, job.plan.settings, paths[Role.EVALUATION])
+    report = check_data(paths, contract, job.project.work / "data")
+    report.require_sound()
+    job.progress("check data", 1, 1)
+
+
+def run(job: Job, source: Source) -> Reference:
+    """What the registered model itself says about the gate's data."""
+    job.progress("run the registered model", 0, 1)
+    evaluation = job.data(Role.EVALUATION)
+    done = run_source(
+        source, (evaluation,), job.data(Role.CALIBRATION), job.work / "build", job.limits
+    )
+    if isinstance(done, SourceFailure):
+        raise SourceError(f"{job.registration.label} cannot be used: {done.reason}")
+    job.progress("run the registered model", 1, 1)
+    return keep_reference(done.outputs[0], evaluation, job.work / "reference.npy")
+
+
+def build(job: Job, source: Source) -> tuple[Built | BuildFailure, ...]:
+    """Every recipe in every format, or why it could not be made."""
+    config, teacher = job.project.config.build, job.plan.settings.teacher
+    paths = data_paths(job.project, job.plan.model)
+    request = BuildRequest(
+        source=source,
+        recipes=job.plan.recipes,
+        formats=job.plan.formats,
+        calibration=paths[Role.CALIBRATION],
+        limits=job.limits,
+        workdir=job.work / "build",
+        training=paths.get(Role.TRAINING),
+        workers=config.workers,
+        seed=config.seed,
+        settings=TrainingSettings(epochs=config.epochs, train_seconds=config.train_seconds),
+    )
+    if teacher is not None:
+        registered = find_version(job.connection, *parse_reference(teacher))
+        request = replace(request, teacher=fetch(job, registered), teacher_name=teacher)
+    job.progress("build", 0, len(request.recipes) * len(request.formats))
+    return build_variants(request, lambda _what, done, total: job.progress("build", done, total))
+
+
+def keep(job: Job, source: Source, built: Sequence[Built]) -> tuple[Variant, ...]:
+    """Version every file with DVC in the user's repository, and commit the pointers."""
+    job.progress("version with DVC", 0, 1)
+    name, number = job.registration.name, job.registration.version
+    variants = tuple(_variant(one, f"variants/{name}/v{number}", source) for one in built)
+    files = tuple((one.path, variant) for one, variant in zip(built, variants, strict=True))
+    kept = keep_variants(job.project.root, name, number, files)
+    if job.project.config.dvc.commit:
+        commit(job.project.root, kept.paths, f"weighin: variants of {name} v{number}")
+    job.progress("version with DVC", 1, 1)
+    return variants
+
+
+def _variant(built: Built, folder: str, source: Source) -> Variant:
+    return Variant(
+        recipe=built.recipe,
+        format=built.format,
+        sha256=built.sha256,
+        size_bytes=built.size_bytes,
+        path=f"{folder}/{built.recipe}{built.format.suffix}",
+        parent=source.digest,
+        tools=built.tools,
+        notes=built.notes,
+    )
+
+
+def _scales(job: Job, reference: Reference) -> Scales:
+    return Scales(
+        root=job.project.root,
+        evaluation=job.data(Role.EVALUATION),
+        reference=reference.outputs,
+        workdir=job.work / "host",
+        limits=job.limits,
+        moment=job.moment,
+    )
+
+
+def _model_folder(downloaded: Path) -> Path:
+    """The folder that holds ``MLmodel``: the download itself, or the one folder in it."""
+    found = sorted(downloaded.rglob("MLmodel"), key=lambda path: len(path.parts))
+    return found[0].parent if found else downloaded

@@ -1,0 +1,103 @@
+"""The names of recipes: which passes turn a registered model into a variant.
+
+A recipe is written as its passes joined by ``+``, in this order::
+
+    [pruneNN] [distill | distillNN] [fp16 | dynamic_int8 | int8]      float32 alone: no pass
+
+``parse_recipe(str(recipe)) == recipe`` for every recipe, and the text of a parsed recipe is its
+canonical name: ``distill`` alone becomes ``distill50``.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from weighin.gates.errors import ConfigError
+
+_DEFAULT_WIDTH_PERCENT = 50
+_ALLOWED = (
+    "allowed are [pruneNN][+distill|distillNN][+fp16|dynamic_int8|int8], or float32 alone; "
+    "NN is a percentage from 5 to 95, and distill takes none after prune"
+)
+_PERCENT = range(5, 96)
+
+
+class Quantization(StrEnum):
+    """How weights and activations are stored."""
+
+    FP16 = "fp16"
+    DYNAMIC_INT8 = "dynamic_int8"
+    INT8 = "int8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """The passes of one variant.
+
+    Attributes:
+        prune_percent: Share of multiply-accumulates to remove by structured pruning.
+        distill: Whether a teacher's outputs guide the training.
+        width_percent: Width of the student, when the student is made by the distillation; the
+            pruned model is the student when both passes are asked for.
+        quantization: The last pass, if any.
+    """
+
+    prune_percent: int | None = None
+    distill: bool = False
+    width_percent: int | None = None
+    quantization: Quantization | None = None
+
+    @property
+    def trunk(self) -> "Recipe":
+        """The float model that the quantization starts from."""
+        return replace(self, quantization=None)
+
+    @property
+    def trains(self) -> bool:
+        """Whether weights are changed by training."""
+        return self.distill or self.prune_percent is not None
+
+    def __str__(self) -> str:
+        """The canonical name."""
+        prune = () if self.prune_percent is None else (f"prune{self.prune_percent}",)
+        distill = (f"distill{self.width_percent or ''}",) if self.distill else ()
+        quantization = () if self.quantization is None else (str(self.quantization),)
+        return "+".join((*prune, *distill, *quantization)) or "float32"
+
+
+def parse_recipe(text: str) -> Recipe:
+    """The recipe of a name.
+
+    Raises:
+        ConfigError: no such recipe; the message says which are allowed.
+    """
+    if text == "float32":
+        return Recipe()
+    recipe, steps = Recipe(), text.split("+")
+    for step in steps:
+        recipe = _extend(recipe, step, text)
+    if recipe.distill and recipe.prune_percent is None and recipe.width_percent is None:
+        return replace(recipe, width_percent=_DEFAULT_WIDTH_PERCENT)
+    return recipe
+
+
+def _extend(recipe: Recipe, step: str, text: str) -> Recipe:
+    """One more pass, which has to come after all passes so far."""
+    if recipe.quantization is None:
+        if step in tuple(Quantization):
+            return replace(recipe, quantization=Quantization(step))
+        pruned, distilled = recipe.prune_percent is not None, recipe.distill
+        if step == "distill" and not distilled:
+            return replace(recipe, distill=True)
+        if step.startswith("distill") and not distilled and not pruned:
+            width = _percent(step.removeprefix("distill"), text)
+            return replace(recipe, distill=True, width_percent=width)
+        if step.startswith("prune") and not pruned and not distilled:
+            return replace(recipe, prune_percent=_percent(step.removeprefix("prune"), text))
+    raise ConfigError(f"recipe '{text}': '{step}' has no place there; {_ALLOWED}")
+
+
+def _percent(digits: str, text: str) -> int:
+    if re.fullmatch(r"[1-9][0-9]?", digits) and int(digits) in _PERCENT:
+        return int(digits)
+    raise ConfigError(f"recipe '{text}': '{digits}' is not a percentage; {_ALLOWED}")

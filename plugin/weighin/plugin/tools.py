@@ -1,0 +1,38 @@
+"""Names and versions of the tools that make a file. Read from metadata: nothing is imported."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from weighin.gates.variant import Format
+from weighin.plugin.recipe import Quantization
+from weighin.plugin.source import SourceKind
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+def source_tools(kind: SourceKind) -> Pairs:
+    """What loads a registered model and traces it."""
+    return versions_of("torch", *(("keras",) if kind is SourceKind.KERAS else ()))
+
+
+def file_tools(format: Format, quantization: Quantization | None) -> Pairs:
+    """What converts to a format and quantizes there."""
+    match format:
+        case Format.LITERT:
+            names = ["litert-torch", "litert-converter"]
+            names += [] if quantization is None else ["litert-quantizer", "ai-edge-litert"]
+        case Format.ONNX:
+            names = ["onnx", "onnxscript"]
+            names += [] if quantization is None else ["onnxruntime"]
+    return versions_of("weighin", *names)
+
+
+def versions_of(*names: str) -> Pairs:
+    """Name and version of installed packages, sorted; ``not installed`` is a version too."""
+    return tuple((name, _version(name)) for name in sorted(set(names)))
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

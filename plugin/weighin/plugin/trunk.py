@@ -1,0 +1,226 @@
+"""What is left to do for one trunk: one float model, in every format and quantization.
+
+A float file is converted once, and every quantization starts from it.
+
+What this module does not do: it starts no child; :mod:`weighin.plugin.crew` does.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from weighin.gates.child import Line
+from weighin.gates.variant import BuildFailure, Format
+from weighin.plugin.buildcache import Cache, Entry, file_digest, key_of
+from weighin.plugin.passes.distill import TrainingSettings
+from weighin.plugin.recipe import Quantization, Recipe
+from weighin.plugin.tools import Pairs, file_tools
+from weighin.plugin.worker import TRUNK_STEP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A variant's file in the builder's cache: copy it, never change it.
+
+    Attributes:
+        recipe: Canonical name of its recipe.
+        format: Of the file.
+        path: Where it is.
+        sha256: Digest of the file.
+        size_bytes: Length of the file.
+        tools: Name and version of everything that made it, sorted by name.
+        notes: What a reader of the report should know.
+    """
+
+    recipe: str
+    format: Format
+    path: Path
+    sha256: str
+    size_bytes: int
+    tools: Pairs
+    notes: Pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One file to make: a float file, or a quantized copy of one."""
+
+    format: Format
+    quantization: Quantization | None
+
+    @property
+    def name(self) -> str:
+        """What the child calls it."""
+        return f"{self.quantization or 'float32'}{self.format.suffix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkRequest:
+    """Everything that decides one trunk.
+
+    Attributes:
+        trunk: A recipe without quantization.
+        steps: The files that are asked for.
+        graph: The registered model in the trainable form.
+        graph_tools: What made that.
+        calibration: Data set for calibration and comparison.
+        training: Data set for fine-tuning, if there is one.
+        soft: The teacher's outputs on it, if a teacher is needed.
+        teacher: How the report calls the teacher.
+        no_teacher: Why there are no such outputs, if they are needed.
+        workdir: For the cache.
+        seed: Of everything random.
+        settings: How to fine-tune.
+    """
+
+    trunk: Recipe
+    steps: tuple[Step, ...]
+    graph: Path
+    graph_tools: Pairs
+    calibration: Path
+    training: Path | None
+    soft: Path | None
+    teacher: str
+    no_teacher: str
+    workdir: Path
+    seed: int
+    settings: TrainingSettings
+
+
+class Trunk:
+    """The state of one trunk between children: kept, failed, left to do."""
+
+    def __init__(self, request: TrunkRequest, folder: Path) -> None:
+        """Look at what is kept; the child will work in ``folder``."""
+        self.request = request
+        self._cache = Cache(request.workdir / "cache")
+        self._key = _trunk_key(request)
+        self._folder = folder / f"{request.trunk}-{self._key[:16]}"
+        self._failed: dict[Step, str] = {}
+        if request.trunk.distill and request.no_teacher:
+            self._fail(self.todo(), request.no_teacher)
+
+    def todo(self) -> tuple[Step, ...]:
+        """What still has to be made, float files before what is quantized from them."""
+        found: list[Step] = []
+        for wanted in self.request.steps:
+            if wanted in self._failed or self._kept(wanted) is not None:
+                continue
+            origin = Step(format=wanted.format, quantization=None)
+            found += [origin, wanted] if self._kept(origin) is None else [wanted]
+        return tuple(dict.fromkeys(found))
+
+    def _kept(self, step: Step) -> Entry | None:
+        return self._cache.find(self._file_key(step), step.format.suffix)
+
+    def _file_key(self, step: Step) -> str:
+        tools = file_tools(step.format, step.quantization)
+        data = file_digest(self.request.calibration)
+        return key_of("file", self._key, step.name, data, tools)
+
+    def result(self, step: Step) -> Built | BuildFailure | None:
+        """What became of a step; ``None`` as long as it is to be done."""
+        recipe, kept = _recipe_name(self.request.trunk, step), self._kept(step)
+        if kept is None:
+            if step not in self._failed:
+                return None
+            return BuildFailure(recipe=recipe, format=step.format, reason=self._failed[step])
+        trunk = self._trunk_file()
+        tools = {*self.request.graph_tools, *file_tools(step.format, step.quantization)}
+        return Built(
+            recipe=recipe,
+            format=step.format,
+            path=kept.path,
+            sha256=kept.sha256,
+            size_bytes=kept.size_bytes,
+            tools=tuple(sorted(tools)),
+            notes=(trunk.notes if trunk else ()) + kept.notes,
+        )
+
+    def accept(self, name: str, line: Line) -> str:
+        """Keep what a child made; why not, if it cannot be kept."""
+        if name == TRUNK_STEP:
+            return self._cache.keep(self._key, self._folder / "trunk.pt2", line)
+        step = self._named(name)
+        return self._cache.keep(self._file_key(step), self._made(step), line)
+
+    def give_up(self, name: str, reason: str) -> None:
+        """A step failed, and with it whatever starts from its file."""
+        self._fail(self._lost_with(name), reason)
+
+    def steps_left(self) -> tuple[str, ...]:
+        """Names of the steps of the next child, in order."""
+        todo = self.todo()
+        if not todo:
+            return ()
+        needed = self._trunk_file() is None and self.request.trunk.trains
+        return ((TRUNK_STEP,) if needed else ()) + tuple(step.name for step in todo)
+
+    def _lost_with(self, name: str) -> tuple[Step, ...]:
+        """What cannot be made any more when a step failed."""
+        if name == TRUNK_STEP:
+            return self.todo()
+        return tuple(
+            step
+            for step in self.todo()
+            if name in (step.name, Step(format=step.format, quantization=None).name)
+        )
+
+    def _made(self, step: Step) -> Path:
+        return self._folder / step.name
+
+    def job(self) -> dict[str, object]:
+        """This trunk's part of the next child's job."""
+        request, kept = self.request, self._trunk_file()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        made = self._folder / "trunk.pt2"
+        made.unlink(missing_ok=True)
+        return {
+            "recipe": str(request.trunk),
+            "graph": str(request.graph.resolve()),
+            "kept": str(kept.path.resolve()) if kept else None,
+            "trunk": str(made.resolve()),
+            "calibration": str(request.calibration.resolve()),
+            "training": str(request.training.resolve()) if request.training else None,
+            "soft": str(request.soft.resolve()) if request.soft else None,
+            "teacher": request.teacher,
+            "seed": request.seed,
+            "settings": asdict(request.settings),
+            "steps": [self._step_job(step) for step in self.todo()],
+        }
+
+    def _trunk_file(self) -> Entry | None:
+        return self._cache.find(self._key, ".pt2")
+
+    def _named(self, name: str) -> Step:
+        return next(step for step in self.todo() if step.name == name)
+
+    def _fail(self, steps: tuple[Step, ...], reason: str) -> None:
+        for step in steps:
+            self._failed.setdefault(step, reason)
+
+    def _step_job(self, step: Step) -> dict[str, object]:
+        origin = Step(format=step.format, quantization=None)
+        kept = self._kept(origin)
+        return {
+            "name": step.name,
+            "format": str(step.format),
+            "quantization": str(step.quantization) if step.quantization else None,
+            "float": str((kept.path if kept else self._made(origin)).resolve()),
+            "path": str(self._made(step).resolve()),
+        }
+
+
+def _trunk_key(request: TrunkRequest) -> str:
+    """Decided by the model, and by all that training sees if there is any."""
+    parts: tuple[object, ...] = ("trunk", str(request.trunk), file_digest(request.graph))
+    if request.trunk.trains:
+        files = (request.training, request.soft if request.trunk.distill else None)
+        digests = tuple(file_digest(path) if path else "" for path in files)
+        parts = (*parts, digests, request.seed, asdict(request.settings))
+    return key_of(*parts, request.graph_tools)
+
+
+def _recipe_name(trunk: Recipe, step: Step) -> str:
+    if step.quantization is None:
+        return str(trunk)
+    return str(step.quantization) if not trunk.trains else f"{trunk}+{step.quantization}"

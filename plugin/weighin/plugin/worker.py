@@ -1,0 +1,250 @@
+"""What runs in a build child: ``python -I -m weighin.plugin.worker job.json``.
+
+Two kinds of job. ``import`` loads a registered model, brings it into the trainable form, saves
+that, and runs it on data sets. ``build`` makes trunks out of that form (float models: pruned,
+distilled, or as it is) and every file of each, so that heavy libraries are loaded once. Before
+each step a line says what begins, after it a line says what came out.
+
+What this module does not do: it catches only what a pass says on purpose. Any other error ends
+the child, and the parent makes it the failure of the step that had begun.
+"""
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from weighin.gates.child import append_result, read_job
+from weighin.gates.errors import WeighinError
+from weighin.gates.variant import Format
+from weighin.plugin.fx import Graph
+from weighin.plugin.recipe import Quantization, Recipe, parse_recipe
+
+GRAPH = "graph.pt2"
+IMPORT = "import"
+BUILD = "build"
+TRUNK_STEP = "trunk"
+WORKER = "weighin.plugin.worker"
+_CHECKED_ROWS = 64
+_COMPARED_ROWS = 32
+_CALIBRATION_ROWS = 200
+_OUTPUT_BATCH = 128
+_LEAST_AGREEMENT = 1e-2
+
+Notes = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reporter:
+    """Writes the lines that the parent reads."""
+
+    results: Path
+
+    def step(self, name: str, work: Callable[[], dict[str, object]]) -> bool:
+        """Do one step; whether it came to something."""
+        append_result(self.results, {"begin": name})
+        try:
+            outcome = work()
+        except WeighinError as error:
+            append_result(self.results, {"failed": name, "reason": str(error)})
+            return False
+        append_result(self.results, {"done": name} | outcome)
+        return True
+
+
+def main(arguments: list[str]) -> None:
+    """Do the job that a file describes."""
+    import torch
+
+    job, results = read_job(Path(arguments[0]))
+    torch.set_num_threads(int(str(job["threads"])))
+    torch.manual_seed(int(str(job["seed"])))
+    reporter = _Reporter(results=results)
+    if job["kind"] == IMPORT:
+        _import(job, reporter)
+    else:
+        _build(job, reporter)
+
+
+def _import(job: Mapping[str, Any], reporter: _Reporter) -> None:
+    graph_path = Path(job["graph"])
+    if not graph_path.is_file():
+        made = reporter.step(GRAPH, lambda: _import_source(job, graph_path))
+        if not made:
+            return
+    from weighin.plugin.load import load_graph
+
+    graph = load_graph(graph_path)
+    for task in job["outputs"]:
+        reporter.step(task["name"], partial(_save_outputs, graph, task))
+
+
+def _import_source(job: Mapping[str, Any], path: Path) -> dict[str, object]:
+    """Load, trace, compare on real rows, save."""
+    from weighin.plugin.graph import same_outputs, to_graph
+    from weighin.plugin.load import load_source, save_graph
+    from weighin.plugin.passes.prune import count_macs
+
+    loaded = load_source(job["source"])
+    rows = _rows(job["trace"], max(_CHECKED_ROWS, loaded.batch))
+    batches = rows[: len(rows) // loaded.batch * loaded.batch].split(loaded.batch)
+    if not batches:
+        batches = (rows.repeat([loaded.batch] + [1] * (rows.dim() - 1))[: loaded.batch],)
+    graph = to_graph(loaded.module, batches[0])
+    for batch in batches:
+        same_outputs(loaded.module, graph, batch)
+    macs = count_macs(graph, rows[:1])
+    save_graph(graph, rows[:1], path)
+    return _file(path) | {"notes": {"macs": str(macs)}}
+
+
+def _save_outputs(graph: Graph, task: Mapping[str, Any]) -> dict[str, object]:
+    """Outputs of a graph for every row of a data set."""
+    import numpy as np
+    import torch
+
+    rows = _rows(task["data"])
+    with torch.no_grad():
+        outputs = torch.cat([graph(batch) for batch in rows.split(_OUTPUT_BATCH)]).numpy()
+    path = Path(task["path"])
+    part = path.with_suffix(".part.npz")
+    np.savez(part, outputs=outputs)
+    part.replace(path)
+    return _file(path)
+
+
+def _build(job: Mapping[str, Any], reporter: _Reporter) -> None:
+    for trunk in job["trunks"]:
+        prefix, row = trunk["recipe"], _rows(trunk["calibration"], 1)
+        graph = _trunk(trunk, row, reporter)
+        for step in trunk["steps"] if graph is not None else ():
+            reporter.step(f"{prefix}/{step['name']}", partial(_make_file, graph, row, step, trunk))
+
+
+def _trunk(job: Mapping[str, Any], row: Any, reporter: _Reporter) -> Graph | None:
+    """The float model of a recipe: kept from before, or made now; ``None`` if it cannot be."""
+    from weighin.plugin.load import load_graph
+
+    recipe = parse_recipe(job["recipe"])
+    if job["kept"] is not None:
+        return load_graph(Path(job["kept"]))
+    graph = load_graph(Path(job["graph"]))
+    if not recipe.trains:
+        return graph
+    make = partial(_make_trunk, job, recipe, graph, row)
+    return graph if reporter.step(f"{job['recipe']}/{TRUNK_STEP}", make) else None
+
+
+def _make_trunk(
+    job: Mapping[str, Any], recipe: Recipe, graph: Graph, row: Any
+) -> dict[str, object]:
+    """Prune or narrow a graph and train it; what a reader should know of how it was made."""
+    from weighin.plugin.load import save_graph
+    from weighin.plugin.passes.prune import narrow, prune
+
+    if recipe.prune_percent is not None:
+        cut = prune(graph, row, remove_percent=recipe.prune_percent)
+    else:
+        cut = narrow(graph, row, width_percent=recipe.width_percent or 100)
+    notes = {"macs": f"{cut.macs_before} -> {cut.macs_after} (-{cut.removed_percent:.0f} %)"}
+    notes |= _train(job, recipe, graph)
+    path = Path(job["trunk"])
+    save_graph(graph, row, path)
+    return _file(path) | {"notes": notes}
+
+
+def _train(job: Mapping[str, Any], recipe: Recipe, graph: Graph) -> Notes:
+    import numpy as np
+
+    from weighin.plugin.passes.distill import TrainingSettings, fine_tune
+    from weighin.plugin.passes.prune import PassError
+
+    if job["training"] is None:
+        if recipe.distill:
+            raise PassError("distillation needs training data; set it for this model")
+        return {"fine_tuning": "none: no training data is set for this model"}
+    with np.load(job["training"]) as data:
+        x, y = np.asarray(data["x"], np.float32), np.asarray(data["y"])
+    soft = None
+    if recipe.distill:
+        with np.load(job["soft"]) as outputs:
+            soft = np.asarray(outputs["outputs"], np.float32)
+    settings = TrainingSettings(**job["settings"])
+    trained = fine_tune(
+        graph, x, y, soft=soft, settings=settings, seed=int(job["seed"]), clock=time.monotonic
+    )
+    how = f"{trained.epochs:.1f} epochs of {len(x)} rows in {trained.seconds:.1f} s"
+    return {"fine_tuning": f"{how}, last loss {trained.loss:.3f}"} | (
+        {"teacher": str(job["teacher"])} if recipe.distill else {}
+    )
+
+
+def _make_file(
+    graph: Graph, row: Any, step: Mapping[str, Any], job: Mapping[str, Any]
+) -> dict[str, object]:
+    """One float or quantized file, compared with the float model on real rows."""
+    from weighin.plugin.convert import convert
+    from weighin.plugin.passes.quantize import quantize
+
+    format, path = Format(step["format"]), Path(step["path"])
+    part = path.with_name(f"part-{path.name}")
+    notes = Notes()
+    if step["quantization"] is None:
+        convert(graph, row, format, part)
+    else:
+        rows = _rows(job["calibration"], _CALIBRATION_ROWS).numpy()
+        wanted = Quantization(step["quantization"])
+        share = quantize(Path(step["float"]), part, format, wanted, rows)
+        notes["quantized_weights"] = f"{100 * share:.0f} %"
+    notes |= _compare(graph, part, format, job, exact=step["quantization"] is None)
+    part.replace(path)
+    return _file(path) | {"notes": notes}
+
+
+def _compare(
+    graph: Graph, path: Path, format: Format, job: Mapping[str, Any], *, exact: bool
+) -> Notes:
+    """How far a file's outputs are from the float model's, on some calibration rows."""
+    import numpy as np
+    import torch
+
+    from weighin.gates.meters.models import load_model
+    from weighin.plugin.passes.prune import PassError
+
+    rows = _rows(job["calibration"], _COMPARED_ROWS)
+    with torch.no_grad():
+        wanted = graph(rows).numpy()
+    model = load_model(str(path), format, threads=1)
+    got = np.concatenate([np.array(model(row)) for row in rows.numpy()[:, None]])
+    if got.shape != wanted.shape or not np.isfinite(got).all():
+        raise PassError(f"the file gives outputs {got.shape}, the model {wanted.shape}")
+    difference = float(np.abs(got - wanted).max())
+    if exact and difference > _LEAST_AGREEMENT * max(1.0, float(np.abs(wanted).max())):
+        raise PassError(f"the converted file is off by {difference:.3g} from the model")
+    agreed = 100 * float((got.argmax(1) == wanted.argmax(1)).mean())
+    return {
+        "difference_from_trunk": f"{difference:.2g}",
+        "agreement_with_trunk": f"{agreed:.0f} % of {len(rows)} rows",
+    }
+
+
+def _rows(path: str, count: int | None = None) -> Any:
+    """The first rows of a data set, as the model takes them."""
+    import numpy as np
+    import torch
+
+    with np.load(path) as data:
+        return torch.from_numpy(np.asarray(data["x"][:count], np.float32))
+
+
+def _file(path: Path) -> dict[str, object]:
+    data = path.read_bytes()
+    return {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,137 @@
+"""Keys that sign evidence and channels: development keys in files, and any other by URI.
+
+A development key is an unencrypted ed25519 private key, readable by its owner only. It is good
+for trying things out and for tests. For production, give the URI of a key that cannot be copied
+(``awskms:``, ``gcpkms:``, ``azurekms:``, ``hsm:``, ``hv:``) with its public key in a file.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weighin.gates.errors import ConfigError
+
+if TYPE_CHECKING:
+    from weighin.gates.signing import Key, Signer
+
+
+class KeyRole(StrEnum):
+    """What a key is for."""
+
+    EVIDENCE = "evidence"
+    ROOT = "root"
+    TARGETS = "targets"
+    SNAPSHOT = "snapshot"
+    TIMESTAMP = "timestamp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSigners:
+    """Who signs what a channel offers; its root is signed apart, by a key that stays offline.
+
+    ``targets`` signs the top-level targets, the channel's role and the models' roles.
+    """
+
+    targets: "Signer"
+    snapshot: "Signer"
+    timestamp: "Signer"
+
+
+def create_dev_keys(directory: Path) -> tuple[Path, ...]:
+    """Make one development key per role; keys that exist are left as they are.
+
+    Returns:
+        The files that were written: ``<role>.pem`` (mode 0600) and ``<role>.pub.json``.
+    """
+    from weighin.gates.signing import CryptoSigner
+
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    written: list[Path] = []
+    for role in KeyRole:
+        private, public = directory / f"{role}.pem", directory / f"{role}.pub.json"
+        if private.exists():
+            continue
+        signer = CryptoSigner.generate_ed25519()
+        # The public half first: a private key without it would be skipped for ever.
+        public.write_bytes(_public_bytes(signer.public_key))
+        descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(signer.private_bytes)
+        written += [private, public]
+    return tuple(written)
+
+
+def load_signer(uri_or_path: str, public_key: Path | None = None) -> "Signer":
+    """Open a key for signing.
+
+    Args:
+        uri_or_path: A PEM private key file, or a securesystemslib signer URI.
+        public_key: Its public half as :func:`create_dev_keys` writes it; a URI needs it.
+
+    Raises:
+        ConfigError: the key cannot be opened, or other people can read it.
+    """
+    from securesystemslib.exceptions import Error
+
+    from weighin.gates.signing import Signer
+
+    scheme = uri_or_path.partition(":")[0]
+    if ":" not in uri_or_path or Path(uri_or_path).exists():
+        return _signer_from_file(Path(uri_or_path))
+    if public_key is None:
+        raise ConfigError(f"key {scheme}: give the file with its public key beside the URI")
+    try:
+        return Signer.from_priv_key_uri(uri_or_path, load_public_key(public_key))
+    except (Error, ValueError, OSError, ImportError) as error:
+        raise ConfigError(f"key {uri_or_path}: cannot be opened: {error}") from error
+
+
+def load_public_key(path: Path) -> "Key":
+    """Read a public key file.
+
+    Raises:
+        ConfigError: it is missing or malformed.
+    """
+    from weighin.gates.signing import Key
+
+    try:
+        document = json.loads(path.read_bytes())
+        return Key.from_dict(document.pop("keyid"), document)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: not a public key file: {error!r}") from error
+
+
+def load_dev_signers(directory: Path) -> ChannelSigners:
+    """Open the development keys that sign a channel.
+
+    Raises:
+        ConfigError: a key is missing; ``weighin init`` makes them.
+    """
+    return ChannelSigners(
+        targets=load_signer(str(directory / f"{KeyRole.TARGETS}.pem")),
+        snapshot=load_signer(str(directory / f"{KeyRole.SNAPSHOT}.pem")),
+        timestamp=load_signer(str(directory / f"{KeyRole.TIMESTAMP}.pem")),
+    )
+
+
+def _signer_from_file(path: Path) -> "Signer":
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from weighin.gates.signing import CryptoSigner
+
+    try:
+        if path.stat().st_mode & 0o077:
+            raise ConfigError(f"{path}: others can read this private key; run: chmod 600 {path}")
+        return CryptoSigner(load_pem_private_key(path.read_bytes(), None))
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such key; weighin init makes development keys") from error
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"{path}: not a private key in PEM form: {error}") from error
+
+
+def _public_bytes(key: "Key") -> bytes:
+    return json.dumps({"keyid": key.keyid, **key.to_dict()}, indent=1).encode() + b"\n"

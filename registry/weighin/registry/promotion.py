@@ -1,0 +1,159 @@
+"""From verified evidence to a release: the verdicts are computed again, here and now.
+
+Pure: no file, key or clock is touched. Nothing that a report or a statement says about passing
+is believed; the readings are judged against the budgets that hold today.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from weighin.gates.errors import EvidenceError
+from weighin.gates.evidence import Statement
+from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
+from weighin.gates.measurement import Measurement
+from weighin.gates.metric import Budget, Metric
+from weighin.registry.release import Approval, Release, ReleasedVariant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A statement whose signature was verified, and the digest of its envelope."""
+
+    statement: Statement
+    envelope_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a promotion is held against.
+
+    Attributes:
+        budgets: The budgets of each device as configured now.
+        artifacts: The sha256 of each variant file as it is on disk now, by its path.
+        moment: When the judging happens, and how old a measurement may be.
+    """
+
+    budgets: Mapping[str, tuple[Budget, ...]]
+    artifacts: Mapping[str, str]
+    moment: Moment
+
+
+def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
+    """Make the release of everything that passes.
+
+    Returns:
+        The release; without variants when nothing passes.
+
+    Raises:
+        EvidenceError: there is no evidence, or it contradicts itself, the files or the clock.
+            Then nothing is promoted, because somebody should look.
+    """
+    known = tuple(proofs)
+    model, version = _one_model(known)
+    for proof in known:
+        _check(proof.statement, policy)
+    passed = tuple(p for p in known if verdict_of(p.statement, policy).outcome is Outcome.PASS)
+    ranks = {
+        proof.envelope_sha256: rank
+        for device in sorted({p.statement.device for p in passed})
+        for rank, proof in enumerate(_ranked(passed, device, policy), start=1)
+    }
+    return Release(model=model, version=version, variants=_variants(passed, ranks))
+
+
+def verdict_of(statement: Statement, policy: Policy) -> Verdict:
+    """Judge one statement's readings against today's budgets of its device."""
+    subject = Subject(
+        artifact_sha256=statement.variant.sha256,
+        device=statement.device,
+        runtime=statement.runtime,
+    )
+    budgets = policy.budgets.get(statement.device, ())
+    return judge(subject, budgets, statement.readings, policy.moment)
+
+
+def _one_model(proofs: tuple[Proof, ...]) -> tuple[str, str]:
+    if not proofs:
+        raise EvidenceError("there is no evidence, so nothing can be promoted: weighin run")
+    said = [p.statement for p in proofs]
+    origins = {(s.model, s.version, s.source_digest, s.plan_digest) for s in said}
+    if len(origins) > 1:
+        names = ", ".join(sorted({f"{model} v{version}" for model, version, _, _ in origins}))
+        raise EvidenceError(f"evidence of different weigh-ins is mixed ({names}): weighin run")
+    about = [(s.variant.path, s.device) for s in said]
+    if len(set(about)) < len(about):
+        raise EvidenceError("two statements speak of the same file and device: weighin run")
+    if len({p.envelope_sha256 for p in proofs}) < len(proofs):
+        raise EvidenceError("one envelope is given for two statements: weighin run")
+    return said[0].model, said[0].version
+
+
+def _check(statement: Statement, policy: Policy) -> None:
+    actual = policy.artifacts.get(statement.variant.path)
+    if actual is None:
+        raise EvidenceError(f"{statement.variant.path}: the file is gone: dvc pull")
+    if actual != statement.variant.sha256:
+        raise EvidenceError(
+            f"{statement.variant.path}: the file is not the one that was weighed "
+            f"({actual[:12]}, not {statement.variant.sha256[:12]}): weighin run"
+        )
+    if not statement.issued_at <= policy.moment.now < statement.expires_at:
+        raise EvidenceError(f"evidence for {statement.about} is not valid now: weighin run")
+
+
+def _ranked(passed: tuple[Proof, ...], device: str, policy: Policy) -> list[Proof]:
+    """Fastest first, then smallest; what a simpler variant dominates comes last."""
+    here = [p for p in passed if p.statement.device == device]
+    metrics = tuple(budget.metric for budget in policy.budgets[device])
+
+    def place(proof: Proof) -> tuple[bool, float, int, str]:
+        mine = proof.statement
+        dominated = any(_dominates(other.statement, mine, metrics) for other in here)
+        size = mine.variant.size_bytes
+        return dominated, _upper(mine, Metric.LATENCY_P90_MS), size, mine.variant.label
+
+    return sorted(here, key=place)
+
+
+def _dominates(one: Statement, other: Statement, metrics: tuple[Metric, ...]) -> bool:
+    """Whether ``one`` took no more passes, is nowhere worse and somewhere better."""
+    if one.variant.recipe.count("+") > other.variant.recipe.count("+"):
+        return False
+    pairs = [(_upper(one, metric), _upper(other, metric)) for metric in metrics]
+    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
+
+
+def _upper(statement: Statement, metric: Metric) -> float:
+    uppers = [
+        r.upper for r in statement.readings if isinstance(r, Measurement) and r.metric is metric
+    ]
+    return max(uppers, default=math.inf)
+
+
+def _variants(passed: tuple[Proof, ...], ranks: Mapping[str, int]) -> tuple[ReleasedVariant, ...]:
+    by_label = sorted(passed, key=lambda p: (p.statement.variant.label, p.statement.device))
+    approvals: dict[str, list[Approval]] = {}
+    for proof in by_label:
+        approvals.setdefault(proof.statement.variant.path, []).append(_approval(proof, ranks))
+    variants = {proof.statement.variant.path: proof.statement.variant for proof in by_label}
+    return tuple(
+        ReleasedVariant(
+            recipe=variant.recipe,
+            format=variant.format,
+            sha256=variant.sha256,
+            size_bytes=variant.size_bytes,
+            approvals=tuple(approvals[path]),
+        )
+        for path, variant in variants.items()
+    )
+
+
+def _approval(proof: Proof, ranks: Mapping[str, int]) -> Approval:
+    latency_ms = _upper(proof.statement, Metric.LATENCY_P90_MS)
+    return Approval(
+        device=proof.statement.device,
+        rank=ranks[proof.envelope_sha256],
+        evidence_sha256=proof.envelope_sha256,
+        latency_p90_us=math.ceil(latency_ms * 1000) if math.isfinite(latency_ms) else None,
+    )

@@ -1,0 +1,284 @@
+"""Realistic weigh-ins for the tests of the report: named samples, made fresh for each test."""
+
+import functools
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from weighin.gates.judge import Moment, Subject, judge
+from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading, Unreadable
+from weighin.gates.metric import Budget, Metric, Origin
+from weighin.gates.report.html import to_html
+from weighin.gates.variant import BuildFailure, Format, Variant
+from weighin.gates.weigh_in import DataDigest, Result, WeighIn
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+MOMENT = Moment(now=NOW, max_age=timedelta(days=30))
+RUNTIMES = {Format.LITERT: "ai-edge-litert 2.3.0", Format.ONNX: "onnxruntime 1.31.1"}
+TOOLS = {
+    Format.LITERT: (
+        ("litert-quantizer", "0.11.0"),
+        ("litert-torch", "0.10.0"),
+        ("torch", "2.13.0"),
+    ),
+    Format.ONNX: (("onnx", "1.23.2"), ("onnxruntime", "1.31.1"), ("torch", "2.13.0")),
+}
+EVIL = '<script>alert(1)</script>|`rm`\n\x1b[31m@all "q" \u202egnp'
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one recipe does to a float model: ratios, and points of accuracy lost."""
+
+    drop: float
+    size: float
+    litert: float
+    onnx: float
+    memory: float
+
+
+COSTS = {
+    "float32": Cost(0.0, 1.0, 1.0, 1.05, 1.0),
+    "fp16": Cost(0.0, 0.52, 1.0, 1.12, 1.02),
+    "dynamic_int8": Cost(0.06, 0.28, 0.42, 6.6, 0.8),
+    "int8": Cost(0.1, 0.29, 0.38, 0.57, 0.72),
+    "prune50": Cost(1.9, 0.53, 0.585, 0.92, 0.7),
+    "distill50": Cost(1.2, 0.51, 0.55, 0.81, 0.68),
+    "prune50+distill+int8": Cost(0.9, 0.16, 0.24, 0.41, 0.55),
+}
+MORE_RECIPES = ("prune30", "prune70", "distill30+int8")
+ORIGINS = (Origin.DEVICE, Origin.PREDICTED, Origin.TRANSFERRED, Origin.EMULATED)
+
+
+def recipe_cost(recipe: str) -> Cost:
+    return COSTS.get(recipe) or Cost(0.4 + len(recipe) / 10, 0.4, 0.5, 0.7, 0.7)
+
+
+def make_variant(recipe: str, form: Format) -> Variant:
+    sha256 = hashlib.sha256(f"{recipe}{form}".encode()).hexdigest()
+    size_bytes = int(1_108_992 * recipe_cost(recipe).size * (1.07 if form is Format.ONNX else 1))
+    return Variant(
+        recipe=recipe,
+        format=form,
+        sha256=sha256,
+        size_bytes=size_bytes,
+        path=f"variants/digits-cnn/v3/{recipe}{form.suffix}",
+        parent=hashlib.sha256(b"source").hexdigest(),
+        tools=TOOLS[form],
+        notes=(("conversion_difference", "9.5e-06"),),
+    )
+
+
+def measured(
+    variant: Variant, metric: Metric, value: float, half: float, n: int, device: str, origin: Origin
+) -> Measurement:
+    conditions = {
+        Metric.LATENCY_P90_MS: (("threads", "1"), ("processes", "5"), ("rounds", "40")),
+        Metric.ACCURACY_DROP_POINTS: (("flips", f"{round(n * max(value, 0.05) / 100)}"),),
+    }
+    return Measurement(
+        metric=metric,
+        value=value,
+        lower=value - half,
+        upper=value + half,
+        n=n,
+        origin=origin,
+        artifact_sha256=variant.sha256,
+        device=device,
+        runtime=RUNTIMES[variant.format],
+        measured_at=NOW - timedelta(hours=1),
+        conditions=conditions.get(metric, ()),
+    )
+
+
+def file_readings(variant: Variant) -> tuple[Reading, ...]:
+    cost, mib = recipe_cost(variant.recipe), variant.size_bytes / 2**20
+    accuracy, size = Metric.ACCURACY_DROP_POINTS, Metric.SIZE_MIB
+    half = 0.12 + cost.drop * 0.25 if variant.recipe != "float32" else 0.04
+    return (
+        measured(variant, accuracy, cost.drop, half, 5000, ANY_DEVICE, Origin.ARTIFACT),
+        measured(variant, size, mib, 0.0, 1, ANY_DEVICE, Origin.ARTIFACT),
+    )
+
+
+def device_readings(
+    variant: Variant, device: str, speed: float, origin: Origin
+) -> tuple[Reading, ...]:
+    cost = recipe_cost(variant.recipe)
+    ratio = cost.litert if variant.format is Format.LITERT else cost.onnx
+    ms, band = 4.1 * ratio * speed, 0.03 if origin is Origin.DEVICE else 0.14
+
+    def reading(metric: Metric, value: float, relative: float, n: int) -> Measurement:
+        return measured(variant, metric, value, value * relative, n, device, origin)
+
+    if variant.format is Format.ONNX and origin is Origin.TRANSFERRED:
+        reason = "operator QLinearConv has no calibration rows for this phone"
+        latency: Reading = Unreadable(metric=Metric.LATENCY_P90_MS, reason=reason)
+    else:
+        latency = reading(Metric.LATENCY_P90_MS, ms, band, 200)
+    return (
+        latency,
+        reading(Metric.PEAK_MEMORY_MIB, 4.0 * cost.memory, 0.02, 5),
+        reading(Metric.ENERGY_MJ, ms * 1.9, 0.4, 7),
+    )
+
+
+def budgets(latency_ms: float, drop_points: float) -> tuple[Budget, ...]:
+    return (
+        Budget(metric=Metric.ACCURACY_DROP_POINTS, at_most=drop_points),
+        Budget(metric=Metric.SIZE_MIB, at_most=1.5),
+        Budget(metric=Metric.LATENCY_P90_MS, at_most=latency_ms),
+        Budget(metric=Metric.PEAK_MEMORY_MIB, at_most=6.0),
+    )
+
+
+def make_result(
+    variant: Variant, devices: dict[str, tuple[float, float]], drop_points: float
+) -> Result:
+    verdicts, known = [], list(file_readings(variant))
+    for place, (device, (speed, latency_ms)) in enumerate(devices.items()):
+        own = device_readings(variant, device, speed, ORIGINS[place % len(ORIGINS)])
+        known += [reading for reading in own if isinstance(reading, Measurement)]
+        subject = Subject(
+            artifact_sha256=variant.sha256, device=device, runtime=RUNTIMES[variant.format]
+        )
+        readings = (*file_readings(variant), *own)
+        verdicts.append(judge(subject, budgets(latency_ms, drop_points), readings, MOMENT))
+    slower = variant.recipe == "dynamic_int8" and variant.format is Format.ONNX
+    dominated = tuple((device, f"int8{variant.format.suffix}") for device in devices if slower)
+    return Result(
+        variant=variant,
+        verdicts=tuple(verdicts),
+        readings=tuple(known),
+        dominated_by=dominated,
+    )
+
+
+def make_weigh_in(
+    devices: dict[str, tuple[float, float]],
+    recipes: tuple[str, ...] = tuple(COSTS),
+    formats: tuple[Format, ...] = tuple(Format),
+    drop_points: float = 1.5,
+    failures: tuple[BuildFailure, ...] = (),
+    model: str = "digits-cnn",
+) -> WeighIn:
+    variants = [make_variant(recipe, form) for recipe in recipes for form in formats]
+    data = tuple(
+        DataDigest(
+            role=role,
+            path=f"data/{role}.npz",
+            sha256=hashlib.sha256(role.encode()).hexdigest(),
+            rows=rows,
+        )
+        for role, rows in (("evaluation", 5000), ("calibration", 128), ("training", 40_000))
+    )
+    return WeighIn(
+        model=model,
+        version="3",
+        source="models:/m-6f2c1f0f7a5b4b0d",
+        source_digest=hashlib.sha256(b"source").hexdigest(),
+        plan_digest=hashlib.sha256(b"plan").hexdigest(),
+        reference_accuracy=0.9148,
+        data=data,
+        devices=tuple(devices),
+        results=tuple(make_result(variant, devices, drop_points) for variant in variants),
+        failures=failures,
+        started_at=NOW - timedelta(minutes=2, seconds=13),
+        finished_at=NOW,
+    )
+
+
+FOUR = {
+    "host": (1.0, 6.0),
+    "pixel-3a": (2.9, 9.0),
+    "galaxy-a51": (4.4, 4.0),
+    "pixel-8-pro": (0.8, 2.2),
+}
+FAILURES = (
+    BuildFailure(
+        recipe="prune70",
+        format=Format.LITERT,
+        reason="the pruned model fails on its first forward: sizes of tensors must match "
+        "(expected 24, got 17) at layer2.0.shortcut",
+    ),
+    BuildFailure(
+        recipe="prune70", format=Format.ONNX, reason="killed after 300 s, the limit for one build"
+    ),
+)
+
+
+def _evil() -> WeighIn:
+    failures = (BuildFailure(recipe=EVIL, format=Format.ONNX, reason=EVIL),)
+    return make_weigh_in(
+        {EVIL: (1.0, 3.0), "host": (1.0, 0.2)},
+        recipes=("float32", EVIL),
+        failures=failures,
+        model=EVIL,
+    )
+
+
+SAMPLES: dict[str, Callable[[], WeighIn]] = {
+    "all-pass": lambda: make_weigh_in(
+        {"host": (1.0, 40.0), "pixel-8-pro": (0.8, 40.0)}, drop_points=4.0
+    ),
+    "mixed": lambda: make_weigh_in(FOUR, failures=FAILURES),
+    "none-passed": lambda: make_weigh_in(
+        {name: (speed, 0.5) for name, (speed, _) in FOUR.items()}, failures=FAILURES
+    ),
+    "zero-variants": lambda: make_weigh_in(FOUR, recipes=(), failures=FAILURES),
+    "one-device": lambda: make_weigh_in({"host": (1.0, 6.0)}, formats=(Format.LITERT,)),
+    "many-devices": lambda: make_weigh_in(
+        {f"phone-{n:02d}-{'ultra' if n % 7 == 0 else 'go'}": (0.7 + n / 5, 6.0) for n in range(30)},
+        recipes=(*COSTS, *MORE_RECIPES),
+        failures=FAILURES,
+    ),
+    "evil": _evil,
+}
+
+
+@pytest.fixture(params=SAMPLES)
+def name(request: pytest.FixtureRequest) -> str:
+    """The name of every sample in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def weigh_in(name: str) -> WeighIn:
+    """Every sample in turn."""
+    return SAMPLES[name]()
+
+
+@pytest.fixture(scope="session")
+def page_of() -> Callable[[str], str]:
+    """The HTML page of a sample, rendered once."""
+    return functools.cache(lambda name: to_html(SAMPLES[name]()))
+
+
+@pytest.fixture
+def page(name: str, page_of: Callable[[str], str]) -> str:
+    """The HTML page of every sample in turn, the one of ``weigh_in``."""
+    return page_of(name)
+
+
+@pytest.fixture(scope="session")
+def sample() -> Callable[[str], WeighIn]:
+    """Get one sample by its name."""
+    return lambda name: SAMPLES[name]()
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Compare a text with its golden file; ``WEIGHIN_UPDATE_GOLDEN=1`` writes the file anew."""
+
+    def compare(name: str, text: str) -> None:
+        path = Path(__file__).parent / "golden" / name
+        if os.environ.get("WEIGHIN_UPDATE_GOLDEN") == "1":
+            path.write_text(text, encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), f"{name} changed: look, then update it"
+
+    return compare

@@ -1,0 +1,107 @@
+"""Any source becomes the same kind of graph, and computes what it computed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from weighin.gates.errors import SourceError
+from weighin.plugin.fx import operator_name
+from weighin.plugin.graph import inference_program, own_graph, to_graph
+
+
+class KerasLike(nn.Module):
+    """Channels last, kernels permuted at every call, batch norm as arithmetic: as Keras 3."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = nn.Parameter(torch.randn(3, 3, 1, 8))
+        self.gamma, self.beta = nn.Parameter(torch.rand(8)), nn.Parameter(torch.rand(8))
+        self.register_buffer("mean", torch.rand(8))
+        self.register_buffer("variance", torch.rand(8) + 0.5)
+        self.dense = nn.Parameter(torch.randn(8, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.conv2d(x.permute(0, 3, 1, 2), self.kernel.permute(3, 2, 0, 1))
+        x = x.permute(0, 2, 3, 1)
+        wide = (1, 1, 1, 8)
+        scale = (self.variance.reshape(wide) + 0.001).rsqrt() * self.gamma.reshape(wide)
+        x = (x.subtract(self.mean.reshape(wide)) * scale + self.beta.reshape(wide)).relu()
+        return torch.softmax(x.mean([1, 2]) @ self.dense, -1)
+
+
+class Names(nn.Module):
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"scores": x.flatten(1)}
+
+
+class OneBatchOnly(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(1) + torch.zeros(2, 64)
+
+
+def operators(graph: Any) -> list[str]:
+    return [name for node in graph.graph.nodes if (name := operator_name(node))]
+
+
+def test_a_keras_graph_becomes_channels_first_with_real_batch_norms() -> None:
+    x = torch.rand(2, 8, 8, 1)
+    module = KerasLike().eval()
+    graph = to_graph(module, x)
+    assert operators(graph) == ["permute", "conv2d", "batch_norm", "relu", "permute"] + [
+        "mean",
+        "matmul",
+        "softmax",
+    ]
+    assert torch.allclose(graph(x), module(x), atol=1e-5)
+
+
+def test_dropout_and_batch_norm_left_in_training_mode_are_switched_off(rows: Any) -> None:
+    module = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.9), nn.Flatten(), nn.Linear(144, 3)
+    )
+    program = torch.export.export(module.train(), (rows[:1],))
+    graph = to_graph(inference_program(program), rows[:1])
+    assert torch.allclose(graph(rows), module.eval()(rows), atol=1e-5)
+
+
+@pytest.mark.parametrize("frozen", [1, 2, 5])
+def test_a_program_frozen_to_one_batch_size_takes_any(rows: Any, frozen: int) -> None:
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(144, 3)).eval()
+    program = torch.export.export(module, (rows[:frozen],))
+    graph = to_graph(inference_program(program), rows[:frozen])
+    for count in (1, 3, 6):
+        assert torch.allclose(graph(rows[:count]), module(rows[:count]), atol=1e-5)
+
+
+def test_a_program_for_any_batch_size_is_taken_too(rows: Any) -> None:
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(144, 3)).eval()
+    shapes = ({0: torch.export.Dim("batch")},)
+    program = torch.export.export(module, (rows,), dynamic_shapes=shapes)
+    graph = to_graph(inference_program(program), rows[:2])
+    assert torch.allclose(graph(rows), module(rows), atol=1e-5)
+
+
+def test_a_saved_graph_is_the_same_when_read_again(
+    graph_of: Callable[[Any], Any], rows: Any
+) -> None:
+    graph = graph_of(nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten()))
+    again = own_graph(inference_program(torch.export.export(graph, (rows[:2],), strict=False)))
+    assert operators(again) == operators(graph)
+    assert torch.equal(again(rows), graph(rows))
+    assert [p.shape for p in again.parameters()] == [p.shape for p in graph.parameters()]
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        pytest.param(Names(), "returns dict", id="names its outputs"),
+        pytest.param(nn.Identity(), r"shape \[2, 1, 8, 8\]", id="gives pictures"),
+        pytest.param(OneBatchOnly(), "do not go through", id="one batch size"),
+    ],
+)
+def test_what_no_gate_could_judge_is_refused(module: nn.Module, words: str, rows: Any) -> None:
+    with pytest.raises(SourceError, match=words):
+        to_graph(module, rows[:2])

@@ -1,0 +1,64 @@
+"""The grammar of recipes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighin.gates.errors import ConfigError
+from weighin.plugin.recipe import Quantization, Recipe, parse_recipe
+
+percent = st.integers(5, 95)
+quantization = st.none() | st.sampled_from(Quantization)
+pruned = st.builds(
+    Recipe, prune_percent=percent, distill=st.booleans(), quantization=quantization
+)
+student = st.builds(
+    Recipe, distill=st.just(value=True), width_percent=percent, quantization=quantization
+)
+plain = st.builds(Recipe, quantization=quantization)
+
+
+@given(pruned | student | plain)
+def test_a_recipe_is_the_recipe_of_its_name(recipe: Recipe) -> None:
+    assert parse_recipe(str(recipe)) == recipe
+
+
+@given(pruned | student | plain)
+def test_a_trunk_is_the_same_without_quantization(recipe: Recipe) -> None:
+    trunk = recipe.trunk
+    assert trunk.quantization is None
+    assert trunk.trunk == trunk
+    assert trunk.trains == recipe.trains
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("float32", "float32"),
+        ("distill", "distill50"),
+        ("distill+int8", "distill50+int8"),
+        ("prune50+distill+int8", "prune50+distill+int8"),
+    ],
+)
+def test_names_become_canonical(text: str, canonical: str) -> None:
+    assert str(parse_recipe(text)) == canonical
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "int4", "prune", "prune0", "prune100", "prune05", "prune50.5", "distill-1", "int8+prune50"]
+    + ["prune50+distill50", "float32+int8", "int8+fp16", "distill+distill", "+int8", "int8+", "INT8"],
+)
+def test_nonsense_is_refused_with_what_is_allowed(text: str) -> None:
+    with pytest.raises(ConfigError, match="allowed are .pruneNN"):
+        parse_recipe(text)
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_recipe_or_a_clear_error(text: str) -> None:
+    try:
+        recipe = parse_recipe(text)
+    except ConfigError as error:
+        assert repr(text)[1:-1] in str(error) or text in str(error)
+    else:
+        assert parse_recipe(str(recipe)) == recipe
