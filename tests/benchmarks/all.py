@@ -20,10 +20,10 @@ def main() -> None:
     parts = [
         "# Benchmarks\n",
         f"Measured {datetime.now(UTC):%Y-%m-%d} with `make bench` on {os.cpu_count()} cores of "
-        f"{platform.machine()}, Python {platform.python_version()}. Every goal is \"at most\".\n",
+        f'{platform.machine()}, Python {platform.python_version()}. Every goal is "at most".\n',
     ]
     for name in BENCHMARKS:
-        command = [sys.executable, HERE / f"{name}.py", "--json"]
+        command: list[str | Path] = [sys.executable, HERE / f"{name}.py", "--json"]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         parts.append(f"## `python tests/benchmarks/{name}.py`\n")
         parts.append("| figure | value | goal | | how |\n| --- | --: | --: | --- | --- |")

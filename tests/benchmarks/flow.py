@@ -17,13 +17,15 @@ def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "demo"
         started = time.perf_counter()
-        subprocess.run([WEIGHIN, "demo", "--dir", folder, "--json"], check=True, capture_output=True)
+        subprocess.run(
+            [WEIGHIN, "demo", "--dir", folder, "--json"], check=True, capture_output=True
+        )
         took = time.perf_counter() - started
         detail = "weighin demo, once, from an empty folder"
         yield Figure(name="demo_seconds", value=took, goal=180, detail=detail)
         rerun, spread = seconds_of([WEIGHIN, "run", "digits-torch/1", "--json"], folder, 5)
         yield Figure(name="rerun_seconds", value=rerun, goal=5, detail=spread)
-        pull = [WEIGHIN, "pull", "--cache", folder / "app" / ".cache"]
+        pull: list[str | Path] = [WEIGHIN, "pull", "--cache", folder / "app" / ".cache"]
         noop, spread = seconds_of(pull, folder / "app", 11)
         yield Figure(name="pull_noop_seconds", value=noop, goal=0.5, detail=spread)
         ratio, spread = registration_ratio(Path(scratch) / "hook")

@@ -1,6 +1,6 @@
 """What a child process may do, and what becomes of one that does more."""
 
-import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -130,6 +130,19 @@ def test_a_child_does_not_see_the_parents_environment(
     assert "secret" not in line.values()
 
 
+def test_a_hidden_folder_looks_empty_and_stays_covered(tmp_path: Path) -> None:
+    if not can_isolate():
+        pytest.skip("this machine gives no mount namespaces (unshare)")
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "private.pem").write_text("secret")
+    code = f"import os, subprocess; subprocess.run(['umount', {str(keys)!r}])\n"
+    code += f"raise SystemExit('seen: ' + str(os.listdir({str(keys)!r})))"
+    limits = Limits(wall_seconds=30, memory_mib=400, hidden=(keys,))
+    assert run(code, tmp_path / "work", limits).ended.reason.endswith("seen: []")
+    assert (keys / "private.pem").read_text() == "secret"
+
+
 def test_the_network_is_out_of_reach(tmp_path: Path) -> None:
     if not can_isolate():
         pytest.skip("this machine gives no network namespaces (unshare)")
@@ -144,11 +157,13 @@ def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
         pytest.skip("this machine gives no process namespaces (unshare)")
     inner = tmp_path / "inner.py"
     inner.write_text("import time; time.sleep(600)")
-    outer = "from pathlib import Path; from weighin.gates.child import *; import sys, os, threading\n"
+    outer = (
+        "from pathlib import Path; from weighin.gates.child import *; import sys, os, threading\n"
+    )
     outer += "threading.Timer(0.5, os.kill, (os.getpid(), 9)).start()\n"
     outer += f"run_command((sys.executable, {str(inner)!r}), Path({str(tmp_path)!r}), "
     outer += "Limits(wall_seconds=99, memory_mib=999))"
-    os.spawnv(os.P_WAIT, sys.executable, (sys.executable, "-c", outer))
+    subprocess.run((sys.executable, "-c", outer), check=False)
     assert _left_alive(str(inner)) == []
 
 

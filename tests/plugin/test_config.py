@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table reads better in one line per row
 """weighin.toml: what works, and one clear line per mistake."""
 
 import tomllib

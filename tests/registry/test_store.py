@@ -241,11 +241,11 @@ def test_two_processes_at_once_wait_for_each_other(root: Path) -> None:
     here = str(Path(__file__).parent)
     running = [
         subprocess.Popen([sys.executable, "-c", KEEP, here, str(root), recipe])
-        for recipe in ("fp16", "int8", "float32")
+        for recipe in ("fp16", "int8")
     ]
-    assert [process.wait() for process in running] == [0, 0, 0]
+    assert [process.wait() for process in running] == [0, 0]
     pointers = (root / "variants/digits/v1").glob("*.dvc")
-    assert len(list(pointers)) == 3
+    assert len(list(pointers)) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """Every error that weighin raises on purpose.
 
-    WeighinError                 exit 1   something failed; the message says what, to which thing, what to do
+    WeighinError                 exit 1   something failed: says what, to which thing, what to do
     ├── ConfigError              exit 2   weighin.toml or the command line is wrong
-    ├── DataError                exit 1   evaluation, calibration or training data broke its contract
+    ├── DataError                exit 1   a data set broke its contract
     ├── SourceError              exit 1   the registered model cannot be used
-    ├── EvidenceError            exit 1   a signed statement does not verify, match or hold any more
+    ├── EvidenceError            exit 1   a signed statement does not verify, match or hold
     ├── StoreError               exit 1   DVC or git did not keep what it was given
     ├── RegistryError            exit 1   MLflow refused or could not be reached
     └── PullError                exit 1   the base of what `weighin pull` and `verify` refuse

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from weighin.gates.judge import Outcome, Verdict
-from weighin.gates.metric import Metric
 from weighin.gates.measurement import Reading
+from weighin.gates.metric import Metric
 from weighin.gates.variant import BuildFailure, Variant
 
 

@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, but no var
 import argparse
 import importlib
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from weighin.gates.errors import WeighinError
@@ -37,7 +38,15 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
         module = importlib.import_module(f"weighin.plugin.commands.{name}")
-        module.add(commands)
+        command = commands.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=textwrap.fill(module.DESCRIPTION, width=80),
+            epilog=module.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.set_defaults(run=module.run)
+        module.arguments(command)
     return parser
 
 

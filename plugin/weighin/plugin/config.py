@@ -296,11 +296,9 @@ _UNION_BRANCHES = frozenset({"float", "dict[str,union[float,str]]"})
 
 def _keys_at(location: list[str]) -> tuple[str, ...]:
     """The keys that the table at ``location`` may have."""
-    match location:
-        case []:
-            record: type = Config
-        case ["models", _]:
-            record = ModelConfig
-        case [table, *_]:
-            record = get_type_hints(Config)[table]
+    record: type = Config
+    if location[:1] == ["models"]:
+        record = ModelConfig
+    elif location:
+        record = get_type_hints(Config)[location[0]]
     return tuple(field.name for field in dataclasses.fields(record))

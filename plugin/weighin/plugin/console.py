@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 
@@ -28,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Progress]:
+def progress_bar(title: str, *, quiet: bool = False) -> Generator[Progress]:
     """A live bar on a terminal, one line per step elsewhere; on standard error."""
     if quiet:
         yield lambda _step, _done, _total: None
@@ -40,7 +40,7 @@ def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Progress]:
 
 
 @contextmanager
-def _live_bar(title: str) -> Iterator[Progress]:
+def _live_bar(title: str) -> Generator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -181,7 +181,7 @@ def _title(text: str, quiet: bool) -> None:
 
 
 @contextmanager
-def _chapter(title: str, quiet: bool) -> Iterator[Progress]:
+def _chapter(title: str, quiet: bool) -> Generator[Progress]:
     _title(title, quiet)
     with progress_bar("demo", quiet=quiet) as tick:
         yield tick

@@ -133,11 +133,18 @@ def _refuse_quantized(graph: Any) -> None:
 
 
 def _free_the_batch(graph: Graph, rows: Any) -> None:
-    """Let reshapes that have the batch size written into them take any batch size."""
+    """Let reshapes that have the batch size written into them take any batch size.
+
+    Views become reshapes: a view may rest on a copy that was taken out.
+    """
+    import torch
+
+    for node in calls(graph, "view", "_unsafe_view"):
+        node.target = torch.ops.aten.reshape.default
     tidy(graph)
     record_shapes(graph, rows)
     batch = rows.shape[0]
-    for node in calls(graph, "view", "reshape", "_unsafe_view"):
+    for node in calls(graph, "reshape"):
         before, after = node.args[0].meta["shape"], node.meta["shape"]
         if before[0] == after[0] == batch:
             node.update_arg(1, [-1, *after[1:]])

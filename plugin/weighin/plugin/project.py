@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,7 @@ def parse_reference(text: str) -> tuple[str, str]:
 
 
 @contextmanager
-def sole_worker(project: Project) -> Iterator[bool]:
+def sole_worker(project: Project) -> Generator[bool]:
     """Hold the project's lock while weighing; yields whether it had to be waited for.
 
     The lock is the kernel's, so a killed worker leaves none behind.

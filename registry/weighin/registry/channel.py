@@ -30,7 +30,13 @@ from weighin.registry.channel_state import (
     is_half_spent,
     opened,
 )
-from weighin.registry.files import copy_atomically, holds, locked, write_atomically
+from weighin.registry.files import (
+    copy_atomically,
+    holds,
+    locked,
+    remove_unfinished,
+    write_atomically,
+)
 from weighin.registry.keys import ChannelSigners
 from weighin.registry.release import Release
 
@@ -245,6 +251,7 @@ def _store_files(directory: Path, publication: Publication) -> None:
         digest = target.hashes["sha256"]
         folder, _, name = path.rpartition("/")
         stored = directory / TARGETS_FOLDER / folder / f"{digest}.{name}"
+        remove_unfinished(stored.parent)
         if holds(stored, digest, target.length):
             continue
         if digest in publication.files:

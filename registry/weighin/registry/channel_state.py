@@ -140,7 +140,7 @@ def opened(directory: Path) -> Generator[ChannelState]:
         raise StoreError(f"{directory}: there is no channel; weighin init makes one")
     try:
         with locked(directory / ".lock"):
-            remove_unfinished(directory)
+            remove_unfinished(directory / METADATA_FOLDER)
             yield _load(directory)
     except OSError as error:
         raise StoreError(

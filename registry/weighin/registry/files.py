@@ -49,8 +49,8 @@ def copy_atomically(source: Path, target: Path) -> None:
 
 
 def remove_unfinished(directory: Path) -> None:
-    """Delete what a killed writer left behind. Only while holding the directory's lock."""
-    for path in directory.rglob(f"{TEMPORARY_PREFIX}*"):
+    """Delete what a killed writer left in a folder. Only while holding the folder's lock."""
+    for path in directory.glob(f"{TEMPORARY_PREFIX}*"):
         path.unlink(missing_ok=True)
 
 

@@ -16,24 +16,6 @@ from weighin.plugin.graph import to_graph
 ToGraph = Callable[[Any, Any], Any]
 
 
-class Residual(nn.Module):
-    """Channels meet in an addition, then in a concatenation, and end in a flatten."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(1, 8, 3, padding=1)
-        self.norm = nn.BatchNorm2d(8)
-        self.inner = nn.Conv2d(8, 8, 3, padding=1, bias=False)
-        self.side = nn.Conv2d(8, 4, 1)
-        self.head = nn.Linear(12 * 4, 4)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = torch.relu(self.norm(self.stem(x)))
-        x = x + self.inner(x)
-        x = torch.cat([x, self.side(x)], 1)
-        return self.head(nn.functional.max_pool2d(x, 4).flatten(1))
-
-
 def plain() -> nn.Module:
     """The smallest network that has what most have."""
     return nn.Sequential(

@@ -73,9 +73,7 @@ def test_the_graph_is_left_in_inference_mode(graph_of: GraphOf, lesson: tuple[An
     assert norms == [False]
 
 
-def test_the_same_seed_trains_the_same_weights(
-    graph_of: GraphOf, lesson: tuple[Any, Any]
-) -> None:
+def test_the_same_seed_trains_the_same_weights(graph_of: GraphOf, lesson: tuple[Any, Any]) -> None:
     trained = []
     for _ in range(2):
         torch.manual_seed(5)
@@ -116,9 +114,7 @@ def test_data_that_does_not_fit_is_refused(
     teacher = None if soft is None else np.zeros(soft, np.float32)
     graph = graph_of(classifier())
     with pytest.raises(PassError, match=words):
-        fine_tune(
-            graph, x, y * 0 + labels, soft=teacher, settings=SETTINGS, seed=0, clock=no_clock
-        )
+        fine_tune(graph, x, y * 0 + labels, soft=teacher, settings=SETTINGS, seed=0, clock=no_clock)
 
 
 def test_data_that_blows_up_the_weights_is_told(graph_of: GraphOf, lesson: tuple[Any, Any]) -> None:

@@ -9,9 +9,7 @@ from weighin.plugin.recipe import Quantization, Recipe, parse_recipe
 
 percent = st.integers(5, 95)
 quantization = st.none() | st.sampled_from(Quantization)
-pruned = st.builds(
-    Recipe, prune_percent=percent, distill=st.booleans(), quantization=quantization
-)
+pruned = st.builds(Recipe, prune_percent=percent, distill=st.booleans(), quantization=quantization)
 student = st.builds(
     Recipe, distill=st.just(value=True), width_percent=percent, quantization=quantization
 )
@@ -46,19 +44,23 @@ def test_names_become_canonical(text: str, canonical: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "int4", "prune", "prune0", "prune100", "prune05", "prune50.5", "distill-1", "int8+prune50"]
-    + ["prune50+distill50", "float32+int8", "int8+fp16", "distill+distill", "+int8", "int8+", "INT8"],
+    [
+        *("", "int4", "INT8", "prune", "prune0", "prune100", "prune05", "prune50.5", "distill-1"),
+        *("int8+prune50", "prune50+distill50", "float32+int8", "int8+fp16", "distill+distill"),
+        *("+int8", "int8+"),
+    ],
 )
 def test_nonsense_is_refused_with_what_is_allowed(text: str) -> None:
-    with pytest.raises(ConfigError, match="allowed are .pruneNN"):
+    with pytest.raises(ConfigError, match=r"allowed are \[pruneNN"):
         parse_recipe(text)
 
 
 @given(st.text(max_size=20))
 def test_any_text_is_a_recipe_or_a_clear_error(text: str) -> None:
+    refused, name = "", ""
     try:
-        recipe = parse_recipe(text)
+        name = str(parse_recipe(text))
     except ConfigError as error:
-        assert repr(text)[1:-1] in str(error) or text in str(error)
-    else:
-        assert parse_recipe(str(recipe)) == recipe
+        refused = str(error)
+    assert refused.startswith(f"recipe '{text}'") != bool(name)
+    assert not name or str(parse_recipe(name)) == name

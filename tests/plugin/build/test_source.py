@@ -55,7 +55,9 @@ def test_a_model_without_signature_leaves_the_shape_to_the_data(tmp_path: Path) 
     [
         pytest.param(TORCH, ("data/model.pth",), id="pickled module"),
         pytest.param(
-            KERAS, ("data/model.keras", "data/custom_objects.cloudpickle"), id="keras custom objects"
+            KERAS,
+            ("data/model.keras", "data/custom_objects.cloudpickle"),
+            id="keras custom objects",
         ),
     ],
 )

@@ -5,25 +5,21 @@ from pathlib import Path
 
 from weighin.plugin.console import say, say_json
 
+SUMMARY = "see all of it on handwritten digits, nothing downloaded"
+DESCRIPTION = (
+    "Train a PyTorch and a Keras model on scikit-learn's digits, register both, "
+    "weigh them, release what passed, pull one for a phone, and classify a digit with it."
+)
 EXAMPLE = """examples:
   weighin demo               in the new folder ./weighin-demo
   weighin demo --dir /tmp/d  somewhere else
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "demo",
-        help="see all of it on handwritten digits, nothing downloaded",
-        description="Train a PyTorch and a Keras model on scikit-learn's digits, register both, "
-        "weigh them, release what passed, pull one for a phone, and classify a digit with it.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("--dir", type=Path, default=Path("weighin-demo"), help="folder to use")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,33 +5,29 @@ import dataclasses
 
 from weighin.plugin.console import say, say_json
 
+SUMMARY = "list and show device profiles"
+DESCRIPTION = "The devices that variants are weighed for, and where their figures are from."
 EXAMPLE = """examples:
   weighin device list             every device that weighin.toml may name
   weighin device show pixel-4     facts, calibration and sources of one
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "device",
-        help="list and show device profiles",
-        description="The devices that variants are weighed for, and where their figures are from.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, what, run in (("list", "every device", run_list), ("show", "one device", run_show)):
-        action = actions.add_parser(
-            name,
-            help=what,
-            epilog=EXAMPLE,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        if name == "show":
-            action.add_argument("name")
+    listing = actions.add_parser("list", help="every device", epilog="example: weighin device list")
+    showing = actions.add_parser(
+        "show", help="one device", epilog="example: weighin device show pixel-4"
+    )
+    showing.add_argument("name", help="as `weighin device list` shows it")
+    for action in (listing, showing):
         action.add_argument("--json", action="store_true", help="print JSON")
-        action.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List, or show."""
+    return run_list(args) if args.action == "list" else run_show(args)
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -42,11 +38,11 @@ def run_list(args: argparse.Namespace) -> int:
     if args.json:
         say_json([dataclasses.asdict(profile) for profile in profiles])
         return 0
-    say(f"{'name':<14}{'device':<24}{'tier':<6}{'year':<6}{'SoC':<22}latency from")
+    say(f"{'name':<14}{'device':<24}{'tier':<6}{'year':<6}{'SoC':<28}latency from")
     for p in profiles:
         kinds = ", ".join(f"{c.runtime} {c.arithmetic}" for c in p.calibrations)
         rests_on = kinds or ("measured right here" if p.tier == "host" else "nothing published")
-        say(f"{p.name:<14}{p.title:<24}{p.tier:<6}{p.year or '':<6}{p.soc:<22}{rests_on}")
+        say(f"{p.name:<14}{p.title:<24}{p.tier:<6}{p.year or '':<6}{p.soc:<28}{rests_on}")
     return 0
 
 

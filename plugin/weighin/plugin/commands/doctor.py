@@ -5,6 +5,11 @@ from pathlib import Path
 
 from weighin.plugin.console import say, say_json
 
+SUMMARY = "check that everything is set up"
+DESCRIPTION = (
+    "Check the packages, the hook, the configuration, DVC, the keys, the channel "
+    "and how well models are isolated on this machine."
+)
 EXAMPLE = """examples:
   weighin doctor          one line per thing, and what to do about what is missing
   weighin doctor --json   the same for a script
@@ -13,18 +18,9 @@ exit codes: 0 all is well; 1 something is missing; 2 weighin.toml is wrong
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "doctor",
-        help="check that everything is set up",
-        description="Check the packages, the hook, the configuration, DVC, the keys, the channel "
-        "and how well models are isolated on this machine.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

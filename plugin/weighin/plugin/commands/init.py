@@ -5,25 +5,21 @@ from pathlib import Path
 
 from weighin.plugin.console import say, say_json
 
+SUMMARY = "write weighin.toml, set up DVC and a development channel"
+DESCRIPTION = (
+    "Write a commented weighin.toml, set up DVC with a local remote, and make "
+    "a development channel with its keys. What is already there is left alone."
+)
 EXAMPLE = """examples:
   weighin init                 in the root of your git repository
   weighin init ../my-project   somewhere else
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "init",
-        help="write weighin.toml, set up DVC and a development channel",
-        description="Write a commented weighin.toml, set up DVC with a local remote, and make "
-        "a development channel with its keys. What is already there is left alone.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="default: here")
     parser.add_argument("--json", action="store_true", help="print what was made as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,6 +5,11 @@ from pathlib import Path
 
 from weighin.plugin.console import say, say_json
 
+SUMMARY = "release the passing variants of a version"
+DESCRIPTION = (
+    "Verify the signed evidence of a weigh-in against the current budgets and "
+    "files, and publish what passes into the channel. Believes signatures, not reports."
+)
 EXAMPLE = """examples:
   weighin promote digits/1          release the passing variants of version 1
   weighin promote digits/1 --json   what the channel offers now, as JSON
@@ -13,19 +18,10 @@ exit codes: 0 released; 1 the evidence does not hold; 3 no variant passed, nothi
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "promote",
-        help="release the passing variants of a version",
-        description="Verify the signed evidence of a weigh-in against the current budgets and "
-        "files, and publish what passes into the channel. Believes signatures, not reports.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("reference", metavar="MODEL/VERSION")
     parser.add_argument("--json", action="store_true", help="print the release as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,6 +11,11 @@ from weighin.gates.errors import ConfigError
 from weighin.gates.variant import Format
 from weighin.plugin.console import say, warn
 
+SUMMARY = "get the approved model file for a device into an app"
+DESCRIPTION = (
+    "Get the best variant that passed on a device from a signed channel, verify "
+    "it, and write it and model.lock. What the lock knows need not be said again."
+)
 EXAMPLE = """examples:
   weighin pull digits --device pixel-4 --channel https://models.example.com/channel \\
       --root weighin-root.json --out app/src/main/assets
@@ -22,16 +27,8 @@ exit codes: 0 done; 10 the lock does not match, 11 integrity, 12 rollback, 13 ex
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "pull",
-        help="get the approved model file for a device into an app",
-        description="Get the best variant that passed on a device from a signed channel, verify "
-        "it, and write it and model.lock. What the lock knows need not be said again.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("model", nargs="?", help="registered model name")
     parser.add_argument("--device", help="device profile the file is for")
     parser.add_argument("--channel", metavar="URL|FOLDER", help="where the channel is")
@@ -48,7 +45,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="UNSAFE: believe whatever root the channel shows the first time",
     )
     parser.add_argument("--json", action="store_true", help="print the lock as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from weighin.plugin.console import say, say_json
 
+SUMMARY = "show a finished weigh-in again"
+DESCRIPTION = "Show the result of a finished weigh-in; measures nothing."
 EXAMPLE = """examples:
   weighin report digits/1                      the table, in the terminal
   weighin report digits/1 --format markdown    for a pull request
@@ -13,19 +15,11 @@ EXAMPLE = """examples:
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "report",
-        help="show a finished weigh-in again",
-        description="Show the result of a finished weigh-in; measures nothing.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("reference", metavar="MODEL/VERSION")
     parser.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal")
     parser.add_argument("--json", action="store_true", help="print the report document")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

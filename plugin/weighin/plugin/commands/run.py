@@ -5,6 +5,11 @@ from pathlib import Path
 
 from weighin.plugin.console import say, say_json
 
+SUMMARY = "weigh one registered version now"
+DESCRIPTION = (
+    "Build the variants of one version, weigh each on each target device, and "
+    "write the report. Doing it twice does nothing twice."
+)
 EXAMPLE = """examples:
   weighin run digits/1             weigh version 1 of the registered model `digits`
   weighin run digits/1 --json      print the report document (weighin/report/v1)
@@ -14,20 +19,11 @@ exit codes: 0 done; 1 failed; 2 configuration; 3 done, but no variant passed
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "run",
-        help="weigh one registered version now",
-        description="Build the variants of one version, weigh each on each target device, and "
-        "write the report. Doing it twice does nothing twice.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("reference", metavar="MODEL/VERSION")
     parser.add_argument("--again", action="store_true", help="measure again")
     parser.add_argument("--json", action="store_true", help="print the report document")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,6 +5,11 @@ from pathlib import Path
 
 from weighin.plugin.console import say, say_json, warn
 
+SUMMARY = "weigh every registered version that is due"
+DESCRIPTION = (
+    "Look through the registry and weigh each version that has no verdict for "
+    "the current plan, also those that were registered without the hook."
+)
 EXAMPLE = """examples:
   weighin sync                 weigh every version that has no verdict yet, then stop
   weighin sync --watch         go on, and wake up at every registration
@@ -15,16 +20,8 @@ exit codes: 0 all due versions were weighed and each has a variant that passed;
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "sync",
-        help="weigh every registered version that is due",
-        description="Look through the registry and weigh each version that has no verdict for "
-        "the current plan, also those that were registered without the hook.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("--watch", action="store_true", help="stay, and wake at registrations")
     parser.add_argument(
         "--every",
@@ -34,7 +31,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="with --watch: poll at least this often (default 60)",
     )
     parser.add_argument("--json", action="store_true", help="print one object per version")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

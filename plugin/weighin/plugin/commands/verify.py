@@ -5,6 +5,10 @@ from pathlib import Path
 
 from weighin.plugin.console import say, say_json
 
+SUMMARY = "check the pulled file against model.lock, offline"
+DESCRIPTION = (
+    "Check, without any network, that the folder holds exactly the file that model.lock names."
+)
 EXAMPLE = """examples:
   weighin verify                                   model.lock and the file beside it
   weighin verify --out app/src/main/assets         the file is somewhere else
@@ -13,20 +17,11 @@ exit codes: 0 it is; 10 it is not, or there is no lock
 """
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "verify",
-        help="check the pulled file against model.lock, offline",
-        description="Check, without any network, that the folder holds exactly the file that "
-        "model.lock names.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("--out", type=Path, default=Path(), help="folder of the file")
     parser.add_argument("--lock", type=Path, default=Path("model.lock"), help="default: model.lock")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

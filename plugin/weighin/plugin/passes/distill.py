@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from weighin.plugin.fx import Graph, calls, operator_name
+from weighin.plugin.fx import Graph, Node, calls, operator_name
 from weighin.plugin.passes.prune import PassError
 
 
@@ -75,11 +75,11 @@ def fine_tune(
     rows, labels = torch.from_numpy(x), torch.from_numpy(y).long()
     targets = None if soft is None else soft_targets(soft, settings.temperature)
     _check(graph, rows, labels, targets)
-    probabilities = _training_mode(graph, on=True)
+    softmax = _start(graph)
     try:
         trained = _loop(graph, rows, labels, targets, settings, seed, clock)
     finally:
-        _training_mode(graph, on=False, output=probabilities)
+        _stop(graph, softmax)
     if not all(bool(torch.isfinite(p).all()) for p in graph.parameters()):
         raise PassError("the training diverged; lower its learning rate or check the data")
     return trained
@@ -111,23 +111,37 @@ def _check(graph: Graph, rows: Any, labels: Any, targets: Any | None) -> None:
         )
 
 
-def _training_mode(graph: Graph, *, on: bool, output: Any | None = None) -> Any:
-    """Switch batch norms, and train on the scores before a final softmax.
+def _start(graph: Graph) -> Node | None:
+    """Batch norms learn, and a final softmax is left out: the loss wants scores.
 
     Returns:
-        What the graph gave out before; to be given back as ``output`` when training ends.
+        That softmax, if there was one; to be put back.
     """
-    for node in calls(graph, "batch_norm"):
-        node.update_arg(5, on)
-    (end,) = (node for node in graph.graph.nodes if node.op == "output")
-    before = end.args
-    (result,) = before if not isinstance(before[0], (tuple, list)) else before[0]
-    if on and operator_name(result) in ("softmax", "_softmax"):
-        end.args = (result.args[0],)
-    if output is not None:
-        end.args = output
+    _switch_batch_norms(graph, training=True)
+    end = _output(graph)
+    (result,) = end.all_input_nodes
+    softmax = result if operator_name(result) in ("softmax", "_softmax") else None
+    if softmax is not None:
+        end.replace_input_with(softmax, softmax.args[0])
     graph.recompile()
-    return before
+    return softmax
+
+
+def _stop(graph: Graph, softmax: Node | None) -> None:
+    """Back to inference."""
+    _switch_batch_norms(graph, training=False)
+    if softmax is not None:
+        _output(graph).replace_input_with(softmax.args[0], softmax)
+    graph.recompile()
+
+
+def _switch_batch_norms(graph: Graph, *, training: bool) -> None:
+    for node in calls(graph, "batch_norm"):
+        node.update_arg(5, training)
+
+
+def _output(graph: Graph) -> Node:
+    return next(node for node in graph.graph.nodes if node.op == "output")
 
 
 def _loop(

@@ -25,7 +25,7 @@ _POOLS = frozenset(
     {"max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"}
     | {"max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "upsample_nearest2d"}
 )
-_RESHAPES = frozenset({"view", "reshape", "_unsafe_view", "flatten", "squeeze", "unsqueeze"})
+_RESHAPES = frozenset({"reshape", "squeeze", "unsqueeze"})
 _REDUCTIONS = frozenset({"mean", "amax", "amin", "sum"})
 
 

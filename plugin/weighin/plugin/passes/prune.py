@@ -168,7 +168,7 @@ def _cut_weight(graph: Graph, name: str, indices: list[list[int] | None]) -> Non
 
 def _cut_literals(graph: Graph, found: Followed, kept: Mapping[int, int]) -> None:
     """Sizes that are written into the graph: of reshapes, and of depthwise convolutions."""
-    for node in calls(graph, "view", "reshape", "_unsafe_view"):
+    for node in calls(graph, "reshape"):
         sizes = list(node.args[1])
         for place, axis in enumerate(found.axes[node]):
             if axis and sizes[place] != -1:

@@ -1,0 +1,273 @@
+"""Bad input, killed processes and hostile models: a clear error, and nothing lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+WEIGHIN = Path(sys.executable).with_name("weighin")
+
+
+def test_a_version_registered_without_the_hook_is_found_and_weighed_once(
+    tiny: Path, weighin: Command
+) -> None:
+    assert [d["version"] for d in json.loads(weighin(tiny, "sync", "--json").stdout)] == ["tiny/1"]
+    assert json.loads(weighin(tiny, "sync", "--json").stdout) == []
+
+
+def test_killed_in_the_middle_the_next_sync_goes_on(tiny: Path, weighin: Command) -> None:
+    first = subprocess.Popen(
+        [WEIGHIN, "sync"],
+        cwd=tiny,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    built = tiny / ".weighin/work"
+    wait_for(lambda: any(built.rglob("cache/*")), first)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert not (tiny / ".weighin/runs").exists()
+    kept = {path: path.stat().st_mtime_ns for path in built.rglob("build/cache/*")}
+    done = json.loads(weighin(tiny, "sync", "--json").stdout)
+    assert [d["version"] for d in done] == ["tiny/1"]
+    assert done[0]["passed"]
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_two_syncs_at_once_weigh_everything_once(tiny: Path) -> None:
+    both = [
+        subprocess.Popen(
+            [WEIGHIN, "sync", "--json"],
+            cwd=tiny,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    outputs = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    weighed = [d["version"] for output in outputs for d in json.loads(output)]
+    assert weighed == ["tiny/1"]
+
+
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        assert process.poll() is None, "it ended before it got there"
+        time.sleep(0.05)
+    raise AssertionError("it never got there")
+
+
+def spoil(folder: Path, **changed: np.ndarray) -> None:
+    with np.load(folder) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    np.savez(folder, **{**arrays, **changed})
+
+
+def rows(folder: Path, name: str) -> np.ndarray:
+    with np.load(folder) as archive:
+        return np.asarray(archive[name])
+
+
+def one_class(data: Path) -> None:
+    spoil(data / "evaluation.npz", y=np.zeros(500, dtype="int64"))
+
+
+def wrong_shape(data: Path) -> None:
+    spoil(data / "evaluation.npz", x=rows(data / "evaluation.npz", "x").transpose(0, 2, 3, 1))
+
+
+def not_a_number(data: Path) -> None:
+    x = rows(data / "evaluation.npz", "x")
+    x[17, 0, 0, 0] = np.nan
+    spoil(data / "evaluation.npz", x=x)
+
+
+def empty(data: Path) -> None:
+    x, y = rows(data / "evaluation.npz", "x"), rows(data / "evaluation.npz", "y")
+    spoil(data / "evaluation.npz", x=x[:0], y=y[:0])
+
+
+def shared_rows(data: Path) -> None:
+    x = rows(data / "calibration.npz", "x")
+    x[:5] = rows(data / "evaluation.npz", "x")[:5]
+    spoil(data / "calibration.npz", x=x)
+
+
+def missing(data: Path) -> None:
+    (data / "evaluation.npz").unlink()
+
+
+@pytest.mark.parametrize(
+    ("breaks", "said"),
+    [
+        pytest.param(one_class, "class", id="one-class"),
+        pytest.param(wrong_shape, "shape", id="wrong-shape"),
+        pytest.param(not_a_number, "17", id="nan"),
+        pytest.param(empty, "row", id="empty"),
+        pytest.param(shared_rows, "calibration", id="overlap-with-calibration"),
+        pytest.param(missing, "there is no file", id="missing-file"),
+    ],
+)
+def test_broken_data_stops_before_anything_is_spent(
+    tiny: Path, weighin: Command, breaks: Callable[[Path], None], said: str
+) -> None:
+    breaks(tiny / "data")
+    done = weighin(tiny, "run", "tiny/1", code=1)
+    assert said in done.stderr
+    assert not list(tiny.glob(".weighin/work/*/build"))
+    assert not (tiny / "variants").exists()
+
+
+def test_a_wrong_configuration_is_a_usage_error(tiny: Path, weighin: Command) -> None:
+    config = tiny / "weighin.toml"
+    config.write_text(config.read_text().replace("size_mib = 1", "size = 1"))
+    done = weighin(tiny, "run", "tiny/1", code=2)
+    assert "weighin.toml: budgets.default.size: unknown budget" in done.stderr
+
+
+def test_a_version_that_does_not_exist_is_named(tiny: Path, weighin: Command) -> None:
+    assert "tiny" in weighin(tiny, "run", "tiny/7", code=1).stderr
+
+
+def register_pickle(project: Path, harm: str) -> None:
+    """A pickled model that does harm as soon as it is loaded."""
+    code = project / "code"
+    code.mkdir()
+    (code / "hostile.py").write_text(
+        "import os, time\n"
+        "class Bomb:\n"
+        "    def __reduce__(self):\n"
+        f"        return (exec, ({harm!r},))\n"
+    )
+    script = (
+        "import sys; sys.path.insert(0, 'code')\n"
+        "import hostile, mlflow, torch\n"
+        "from torch import nn\n"
+        "model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))\n"
+        "model.extra = hostile.Bomb()\n"
+        "mlflow.pytorch.log_model(model, name='model', serialization_format='pickle',"
+        " pip_requirements=['torch'], registered_model_name='hostile')\n"
+    )
+    env = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlflow.db",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=project,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    config = (project / "weighin.toml").read_text().replace("[models.tiny]", "[models.hostile]")
+    build = "[build]\ntime_limit_s = 20\nmemory_limit_mib = 1500\n"
+    (project / "weighin.toml").write_text(build + config)
+
+
+def trust(project: Path) -> None:
+    config = project / "weighin.toml"
+    config.write_text(config.read_text() + "trust_pickle = true\n")
+
+
+def test_a_pickle_is_not_loaded_without_the_owners_word(tiny: Path, weighin: Command) -> None:
+    register_pickle(tiny, f"open({str(tiny / 'ran')!r}, 'w').close()")
+    done = weighin(tiny, "run", "hostile/1", code=1)
+    assert "trust_pickle" in done.stderr
+    assert not (tiny / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        pytest.param(
+            "import os; os.kill(os.getpid(), 11)", "hostile/1 cannot be used", id="crashes"
+        ),
+        pytest.param("import time; time.sleep(600)", "timed out after 20 s", id="hangs"),
+        pytest.param(
+            "x = [bytearray(b'x' * 2**26) for _ in range(400)]", "memory", id="eats-memory"
+        ),
+    ],
+)
+def test_a_model_that_does_harm_when_loaded_is_a_recorded_refusal(
+    tiny: Path, weighin: Command, harm: str, said: str
+) -> None:
+    register_pickle(tiny, harm)
+    trust(tiny)
+    assert said in weighin(tiny, "run", "hostile/1", code=1).stderr
+    assert json.loads(weighin(tiny, "sync", "--json", code=None).stdout) == []
+
+
+def test_a_trusted_pickle_sees_no_secret(tiny: Path, weighin: Command) -> None:
+    """It may run, but neither the environment nor the key folder tells it anything."""
+    key = tiny / ".weighin/keys/evidence.pem"
+    look = (
+        "import os\n"
+        "names = [n for n in os.environ if 'TOKEN' in n or 'MLFLOW_TRACKING' in n]\n"
+        f"raise SystemExit('SEEN ' + repr(names) + str(os.path.exists({str(key)!r})))"
+    )
+    register_pickle(tiny, look)
+    trust(tiny)
+    env = {"GITHUB_TOKEN": "t", "MLFLOW_TRACKING_TOKEN": "t"}
+    said = weighin(tiny, "run", "hostile/1", code=1, env=env).stderr
+    if "SEEN []True" in said:
+        pytest.skip("no user namespaces here: folders cannot be hidden from children")
+    assert "SEEN []False" in said
+
+
+def test_nothing_passes_and_the_exit_code_says_so(tiny: Path, weighin: Command) -> None:
+    config = tiny / "weighin.toml"
+    config.write_text(config.read_text().replace("size_mib = 1", "size_mib = 0.0001"))
+    done = weighin(tiny, "run", "tiny/1", code=3)
+    assert "size" in done.stdout
+    assert "nothing was released" in weighin(tiny, "promote", "tiny/1", code=3).stdout
+
+
+def test_no_space_left_while_publishing_leaves_the_channel_as_it_was(
+    tiny: Path, weighin: Command
+) -> None:
+    """A real full disk: the channel's folder is a file system of 64 KiB."""
+    weighin(tiny, "run", "tiny/1")
+    script = (
+        'mount -t tmpfs -o size=64k none "$1" || exit 77; cp -r "$2/." "$1" && '
+        'head -c 200000 /dev/zero > "$1/filler" 2>/dev/null; '
+        '"$3" promote tiny/1; code=$?; rm -f "$1/filler"; rm -rf "$4"; cp -r "$1" "$4"; exit $code'
+    )
+    channel = tiny / ".weighin/channel"
+    before, after = tiny / "before", tiny / "after"
+    subprocess.run(["cp", "-r", channel, before], check=True)
+    command: list[str | Path] = [
+        "unshare",
+        "-rm",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        channel,
+        before,
+        WEIGHIN,
+        after,
+    ]
+    done = subprocess.run(command, cwd=tiny, capture_output=True, text=True, check=False)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip("this machine lets nobody mount a small file system")
+    assert done.returncode == 1, done.stderr
+    assert "space" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = {p.name: p.read_bytes() for p in (after / "metadata").iterdir() if p.suffix == ".json"}
+    assert kept["timestamp.json"] == (before / "metadata/timestamp.json").read_bytes()
+    weighin(tiny, "promote", "tiny/1")
