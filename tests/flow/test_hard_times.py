@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,8 @@ def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") 
 def spoil(folder: Path, **changed: np.ndarray) -> None:
     with np.load(folder) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    np.savez(folder, **{**arrays, **changed})
+    everything: dict[str, Any] = {**arrays, **changed}
+    np.savez(folder, **everything)
 
 
 def rows(folder: Path, name: str) -> np.ndarray:

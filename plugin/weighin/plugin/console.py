@@ -61,13 +61,13 @@ def _live_bar(title: str) -> Generator[Progress]:
         yield report
 
 
-def _plain_steps(title: str) -> Callable[[str, int, int], None]:
-    seen: set[tuple[str, bool]] = set()
+def _plain_steps(title: str) -> Progress:
+    """One line per finished step: a log wants to be short."""
+    finished: set[str] = set()
 
     def report(step: str, done: int, total: int) -> None:
-        key = (step, done >= total)
-        if key not in seen:
-            seen.add(key)
-            warn(f"{title}: {step} {done}/{total}")
+        if done >= total and step not in finished:
+            finished.add(step)
+            warn(f"{title}: {step}" + (f" {total}/{total}" if total > 1 else ""))
 
     return report

@@ -11,7 +11,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 def source_tools(kind: SourceKind) -> Pairs:
     """What loads a registered model and traces it."""
-    return versions_of("torch", *(("keras",) if kind is SourceKind.KERAS else ()))
+    return versions_of("torch", "weighin", *(("keras",) if kind is SourceKind.KERAS else ()))
 
 
 def file_tools(format: Format, quantization: Quantization | None) -> Pairs:

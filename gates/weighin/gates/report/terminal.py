@@ -26,6 +26,7 @@ STYLES = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNDECIDED: "yellow
 _ASCII = str.maketrans({"✓": "+", "✗": "x", "─": "-"})
 
 _LABEL_WIDTH_MIN, _LABEL_WIDTH_MAX = 20, 34
+_CELL_DIGITS = 2
 _NUMBER_WIDTH = 5
 _DEVICE_WIDTH = 11
 
@@ -95,7 +96,7 @@ def _table(
     for device in devices:
         table.add_column(Text(plain(device)), width=_DEVICE_WIDTH, overflow="fold")
     for result in weigh_in.results:
-        numbers = [figure(result.variant.size_bytes / 2**20), _drop(result, weigh_in.devices)]
+        numbers = [_size(result), _drop(result, weigh_in.devices)]
         cells = [Text(number) for number in numbers if with_numbers]
         verdicts = [_cell(result, device) for device in devices]
         table.add_row(Text(plain(result.variant.label)), *cells, *verdicts)
@@ -113,10 +114,15 @@ def _cell(result: Result, device: str) -> Text:
     elif check.objection is not None or not isinstance(check.reading, Measurement):
         shown = METRIC_WORDS[check.budget.metric].short
     else:
-        shown = amount(check.budget.metric, check.reading.value)
+        budget = check.budget
+        shown = amount(budget.metric, check.reading.value, budget.at_most, digits=_CELL_DIGITS)
         shown += " RAM" if check.budget.metric is Metric.PEAK_MEMORY_MIB else ""
     dominated = "*" if summary.dominated_on(result, device) is not None else ""
     return Text(f"{GLYPHS[outcome]} {shown}{dominated}", style=STYLES[outcome])
+
+
+def _size(result: Result) -> str:
+    return figure(result.variant.size_bytes / 2**20, digits=_CELL_DIGITS)
 
 
 def _drop(result: Result, devices: Sequence[str]) -> str:

@@ -58,25 +58,34 @@ def plain(text: str) -> str:
     return shown or "(empty)"
 
 
-def figure(number: float, beside: float | None = None) -> str:
-    """A number with three significant digits, or as many as keep it on its side of another.
+def figure(
+    number: float, beside: float | None = None, *, digits: int = _SIGNIFICANT_DIGITS
+) -> str:
+    """A number with few significant digits, or as many as keep it on its side of another.
 
     Args:
         number: What is shown; not finite is shown as its name.
         beside: The budget it is read against: 1.004 must not look like the 1 that it exceeds.
+        digits: How many, three if not said.
     """
     if not math.isfinite(number):
         return str(number)
-    for digits in range(_SIGNIFICANT_DIGITS, _EXACT_DIGITS):
-        text = _rounded(number, digits)
+    for kept in range(digits, _EXACT_DIGITS):
+        text = _rounded(number, kept)
         if beside is None or _order(float(text), beside) == _order(number, beside):
             return text
     return repr(number)
 
 
-def amount(metric: Metric, number: float, beside: float | None = None) -> str:
+def amount(
+    metric: Metric,
+    number: float,
+    beside: float | None = None,
+    *,
+    digits: int = _SIGNIFICANT_DIGITS,
+) -> str:
     """A number with its unit."""
-    return f"{figure(number, beside)} {METRIC_WORDS[metric].unit}"
+    return f"{figure(number, beside, digits=digits)} {METRIC_WORDS[metric].unit}"
 
 
 def count(number: int, noun: str) -> str:
@@ -87,7 +96,7 @@ def count(number: int, noun: str) -> str:
 def _rounded(number: float, digits: int) -> str:
     magnitude = math.floor(math.log10(abs(number))) if number else 0
     decimals = max(0, digits - 1 - magnitude)
-    if digits == _SIGNIFICANT_DIGITS:
+    if digits <= _SIGNIFICANT_DIGITS:
         decimals = min(decimals, _MOST_DECIMALS)
     text = f"{number:.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
