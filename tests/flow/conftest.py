@@ -16,6 +16,13 @@ import pytest
 WEIGHIN = Path(sys.executable).with_name("weighin")
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "NO_COLOR": "1", "COLUMNS": "100"}
 
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's own, without what MLflow exports when other tests use it in-process."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    return {**inherited, **QUIET, **more}
+
+
 Done = subprocess.CompletedProcess[str]
 Command = Callable[..., Done]
 
@@ -30,7 +37,7 @@ def weighin() -> Command:
         done = subprocess.run(
             [WEIGHIN, *words],
             cwd=cwd,
-            env={**os.environ, **QUIET, **(env or {})},
+            env=environment(**(env or {})),
             capture_output=True,
             text=True,
             check=False,
@@ -108,7 +115,7 @@ def tiny_origin(tmp_path_factory: pytest.TempPathFactory, weighin: Command) -> P
     (root / "weighin.toml").write_text(TINY_TOML)
     weighin(root, "init")
     write_digits(root / "data")
-    env = {**os.environ, **QUIET, "MLFLOW_TRACKING_URI": f"sqlite:///{root}/mlflow.db"}
+    env = environment(MLFLOW_TRACKING_URI=f"sqlite:///{root}/mlflow.db")
     command = [sys.executable, "-c", REGISTER_TINY]
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -119,6 +126,28 @@ def tiny_origin(tmp_path_factory: pytest.TempPathFactory, weighin: Command) -> P
 def tiny(tiny_origin: Path, tmp_path: Path) -> Path:
     """A fresh copy of that project."""
     return Path(shutil.copytree(tiny_origin, tmp_path / "project"))
+
+
+@pytest.fixture(scope="session")
+def weighed_origin(
+    tiny_origin: Path, tmp_path_factory: pytest.TempPathFactory, weighin: Command
+) -> Path:
+    """That project after its model was weighed."""
+    root = Path(shutil.copytree(tiny_origin, tmp_path_factory.mktemp("weighed") / "project"))
+    weighin(root, "sync")
+    return root
+
+
+@pytest.fixture
+def weighed(weighed_origin: Path, tmp_path: Path) -> Path:
+    """A fresh copy of the weighed project."""
+    return Path(shutil.copytree(weighed_origin, tmp_path / "project"))
+
+
+@pytest.fixture
+def clean_environment() -> Callable[..., dict[str, str]]:
+    """:func:`environment`, for tests."""
+    return environment
 
 
 def write_digits(folder: Path) -> None:

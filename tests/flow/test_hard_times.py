@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Environment = Callable[..., dict[str, str]]
 WEIGHIN = Path(sys.executable).with_name("weighin")
 
 
@@ -128,7 +129,7 @@ def test_broken_data_stops_before_anything_is_spent(
     breaks(tiny / "data")
     done = weighin(tiny, "run", "tiny/1", code=1)
     assert said in done.stderr
-    assert not list(tiny.glob(".weighin/work/*/build"))
+    assert not (tiny / ".weighin/work/build").exists()
     assert not (tiny / "variants").exists()
 
 
@@ -143,7 +144,7 @@ def test_a_version_that_does_not_exist_is_named(tiny: Path, weighin: Command) ->
     assert "tiny" in weighin(tiny, "run", "tiny/7", code=1).stderr
 
 
-def register_pickle(project: Path, harm: str) -> None:
+def register_pickle(project: Path, harm: str, clean_environment: Environment) -> None:
     """A pickled model that does harm as soon as it is loaded."""
     code = project / "code"
     code.mkdir()
@@ -162,11 +163,7 @@ def register_pickle(project: Path, harm: str) -> None:
         "mlflow.pytorch.log_model(model, name='model', serialization_format='pickle',"
         " pip_requirements=['torch'], registered_model_name='hostile')\n"
     )
-    env = {
-        **os.environ,
-        "MLFLOW_TRACKING_URI": f"sqlite:///{project}/mlflow.db",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }
+    env = clean_environment(MLFLOW_TRACKING_URI=f"sqlite:///{project}/mlflow.db")
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=project,
@@ -186,8 +183,10 @@ def trust(project: Path) -> None:
     config.write_text(config.read_text() + "trust_pickle = true\n")
 
 
-def test_a_pickle_is_not_loaded_without_the_owners_word(tiny: Path, weighin: Command) -> None:
-    register_pickle(tiny, f"open({str(tiny / 'ran')!r}, 'w').close()")
+def test_a_pickle_is_not_loaded_without_the_owners_word(
+    tiny: Path, weighin: Command, clean_environment: Environment
+) -> None:
+    register_pickle(tiny, f"open({str(tiny / 'ran')!r}, 'w').close()", clean_environment)
     done = weighin(tiny, "run", "hostile/1", code=1)
     assert "trust_pickle" in done.stderr
     assert not (tiny / "ran").exists()
@@ -206,15 +205,17 @@ def test_a_pickle_is_not_loaded_without_the_owners_word(tiny: Path, weighin: Com
     ],
 )
 def test_a_model_that_does_harm_when_loaded_is_a_recorded_refusal(
-    tiny: Path, weighin: Command, harm: str, said: str
+    tiny: Path, weighin: Command, clean_environment: Environment, harm: str, said: str
 ) -> None:
-    register_pickle(tiny, harm)
+    register_pickle(tiny, harm, clean_environment)
     trust(tiny)
     assert said in weighin(tiny, "run", "hostile/1", code=1).stderr
     assert json.loads(weighin(tiny, "sync", "--json", code=None).stdout) == []
 
 
-def test_a_trusted_pickle_sees_no_secret(tiny: Path, weighin: Command) -> None:
+def test_a_trusted_pickle_sees_no_secret(
+    tiny: Path, weighin: Command, clean_environment: Environment
+) -> None:
     """It may run, but neither the environment nor the key folder tells it anything."""
     key = tiny / ".weighin/keys/evidence.pem"
     look = (
@@ -222,7 +223,7 @@ def test_a_trusted_pickle_sees_no_secret(tiny: Path, weighin: Command) -> None:
         "names = [n for n in os.environ if 'TOKEN' in n or 'MLFLOW_TRACKING' in n]\n"
         f"raise SystemExit('SEEN ' + repr(names) + str(os.path.exists({str(key)!r})))"
     )
-    register_pickle(tiny, look)
+    register_pickle(tiny, look, clean_environment)
     trust(tiny)
     env = {"GITHUB_TOKEN": "t", "MLFLOW_TRACKING_TOKEN": "t"}
     said = weighin(tiny, "run", "hostile/1", code=1, env=env).stderr
@@ -231,26 +232,25 @@ def test_a_trusted_pickle_sees_no_secret(tiny: Path, weighin: Command) -> None:
     assert "SEEN []False" in said
 
 
-def test_nothing_passes_and_the_exit_code_says_so(tiny: Path, weighin: Command) -> None:
-    config = tiny / "weighin.toml"
+def test_nothing_passes_and_the_exit_code_says_so(weighed: Path, weighin: Command) -> None:
+    config = weighed / "weighin.toml"
     config.write_text(config.read_text().replace("size_mib = 1", "size_mib = 0.0001"))
-    done = weighin(tiny, "run", "tiny/1", code=3)
+    done = weighin(weighed, "run", "tiny/1", code=3)
     assert "size" in done.stdout
-    assert "nothing was released" in weighin(tiny, "promote", "tiny/1", code=3).stdout
+    assert "nothing was released" in weighin(weighed, "promote", "tiny/1", code=3).stdout
 
 
 def test_no_space_left_while_publishing_leaves_the_channel_as_it_was(
-    tiny: Path, weighin: Command
+    weighed: Path, weighin: Command
 ) -> None:
     """A real full disk: the channel's folder is a file system of 64 KiB."""
-    weighin(tiny, "run", "tiny/1")
     script = (
         'mount -t tmpfs -o size=64k none "$1" || exit 77; cp -r "$2/." "$1" && '
         'head -c 200000 /dev/zero > "$1/filler" 2>/dev/null; '
         '"$3" promote tiny/1; code=$?; rm -f "$1/filler"; rm -rf "$4"; cp -r "$1" "$4"; exit $code'
     )
-    channel = tiny / ".weighin/channel"
-    before, after = tiny / "before", tiny / "after"
+    channel = weighed / ".weighin/channel"
+    before, after = weighed / "before", weighed / "after"
     subprocess.run(["cp", "-r", channel, before], check=True)
     command: list[str | Path] = [
         "unshare",
@@ -264,7 +264,7 @@ def test_no_space_left_while_publishing_leaves_the_channel_as_it_was(
         WEIGHIN,
         after,
     ]
-    done = subprocess.run(command, cwd=tiny, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=weighed, capture_output=True, text=True, check=False)
     if done.returncode == 77 or "unshare failed" in done.stderr:
         pytest.skip("this machine lets nobody mount a small file system")
     assert done.returncode == 1, done.stderr
@@ -272,4 +272,37 @@ def test_no_space_left_while_publishing_leaves_the_channel_as_it_was(
     assert "Traceback" not in done.stderr
     kept = {p.name: p.read_bytes() for p in (after / "metadata").iterdir() if p.suffix == ".json"}
     assert kept["timestamp.json"] == (before / "metadata/timestamp.json").read_bytes()
-    weighin(tiny, "promote", "tiny/1")
+    weighin(weighed, "promote", "tiny/1")
+
+
+REGISTER_AGAIN = """
+import mlflow
+client = mlflow.MlflowClient()
+first = client.get_model_version("tiny", "1")
+client.create_model_version("tiny", first.source, first.run_id)
+"""
+
+
+def test_a_registration_through_the_hook_wakes_the_watching_worker(
+    weighed: Path, clean_environment: Environment
+) -> None:
+    """And the same model registered again is not built again: it is kept by content."""
+    built = {path: path.stat().st_mtime_ns for path in weighed.glob(".weighin/work/build/cache/*")}
+    command: list[str | Path] = [WEIGHIN, "sync", "--watch", "--every", "3600"]
+    log = weighed / "watch.log"
+    with log.open("w") as sink:
+        worker = subprocess.Popen(command, cwd=weighed, stdout=sink, stderr=sink)
+    try:
+        wait_for(lambda: "watching" in log.read_text(), worker)
+        time.sleep(5)
+        env = clean_environment(
+            MLFLOW_TRACKING_URI=f"sqlite:///{weighed}/mlflow.db",
+            MLFLOW_REGISTRY_URI=f"weighin+sqlite:///{weighed}/mlflow.db",
+        )
+        again = [sys.executable, "-c", REGISTER_AGAIN]
+        subprocess.run(again, cwd=weighed, env=env, check=True, capture_output=True)
+        wait_for(lambda: "tiny/2: passed" in log.read_text(), worker)
+    finally:
+        worker.terminate()
+        worker.wait()
+    assert {p: p.stat().st_mtime_ns for p in weighed.glob(".weighin/work/build/cache/*")} == built

@@ -1,7 +1,6 @@
 """Real trained models on real data, each with its teacher, through the whole flow."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+Environment = Callable[..., dict[str, str]]
+Project = Callable[[str, str, Path, dict[str, Any]], Path]
 
 RESNET_TOML = """
 [build]
@@ -77,26 +78,37 @@ for name, registered in (("teacher", "mnist-teacher"), ("student", "mnist")):
 """
 
 
-def project(
-    root: Path, weighin: Command, toml: str, script: str, models: Path, parts: dict[str, Any]
-) -> Path:
+@pytest.fixture
+def project(tmp_path: Path, weighin: Command, clean_environment: Environment) -> Project:
+    """Make a project with data, and register models in it with a script."""
+
+    def make(toml: str, script: str, models: Path, parts: dict[str, Any]) -> Path:
+        root = tmp_path / "project"
+        _fill(root, weighin, toml, parts)
+        _register(root, script, models, clean_environment)
+        return root
+
+    return make
+
+
+def _fill(root: Path, weighin: Command, toml: str, parts: dict[str, Any]) -> None:
     root.mkdir()
     (root / "weighin.toml").write_text(toml)
     weighin(root, "init")
     (root / "data").mkdir()
     for role, (x, y) in parts.items():
         np.savez(root / "data" / f"{role}.npz", x=x, y=y.astype("int64"))
-    env = {
-        **os.environ,
-        "MLFLOW_TRACKING_URI": f"sqlite:///{root}/mlflow.db",
-        "MLFLOW_REGISTRY_URI": f"weighin+sqlite:///{root}/mlflow.db",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "KERAS_BACKEND": "tensorflow",
-    }
+
+
+def _register(root: Path, script: str, models: Path, clean_environment: Environment) -> None:
+    env = clean_environment(
+        MLFLOW_TRACKING_URI=f"sqlite:///{root}/mlflow.db",
+        MLFLOW_REGISTRY_URI=f"weighin+sqlite:///{root}/mlflow.db",
+        KERAS_BACKEND="tensorflow",
+    )
     command = [sys.executable, "-c", script, str(models)]
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return root
 
 
 def drops(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -109,7 +121,7 @@ def drops(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_resnet20_on_cifar10_with_resnet56_as_teacher(
-    shared_dir: Path, tmp_path: Path, weighin: Command
+    shared_dir: Path, project: Project, weighin: Command
 ) -> None:
     models = shared_dir / "models/cifar10-resnet-torch"
     mean, std = np.array([0.485, 0.456, 0.406], "f4"), np.array([0.229, 0.224, 0.225], "f4")
@@ -124,7 +136,7 @@ def test_resnet20_on_cifar10_with_resnet56_as_teacher(
         "calibration": part("train10k.npz", slice(0, 128)),
         "training": part("train10k.npz", slice(128, 2128)),
     }
-    root = project(tmp_path / "p", weighin, RESNET_TOML, RESNET_SCRIPT, models, parts)
+    root = project(RESNET_TOML, RESNET_SCRIPT, models, parts)
     document = json.loads(weighin(root, "run", "resnet20/1", "--json").stdout)
     assert document["failures"] == []
     # Published for the same weights on the same 2,000 images: 91.65 %.
@@ -145,7 +157,7 @@ def test_resnet20_on_cifar10_with_resnet56_as_teacher(
 
 
 def test_the_keras_mnist_model_with_its_teacher(
-    shared_dir: Path, tmp_path: Path, weighin: Command
+    shared_dir: Path, project: Project, weighin: Command
 ) -> None:
     models = shared_dir / "models/mnist-keras"
 
@@ -158,7 +170,7 @@ def test_the_keras_mnist_model_with_its_teacher(
         "calibration": part("train.npz", slice(0, 128)),
         "training": part("train.npz", slice(128, 4128)),
     }
-    root = project(tmp_path / "p", weighin, MNIST_TOML, MNIST_SCRIPT, models, parts)
+    root = project(MNIST_TOML, MNIST_SCRIPT, models, parts)
     done = json.loads(weighin(root, "sync", "--json").stdout)
     assert [version["version"] for version in done] == ["mnist/1"]
     document = json.loads(weighin(root, "report", "mnist/1", "--json").stdout)

@@ -17,6 +17,7 @@ from weighin.gates.variant import Format
 from weighin.registry.channel import (
     create_channel,
     current_release,
+    keep_alive,
     publish,
     refresh_timestamp,
     withdraw,
@@ -92,6 +93,13 @@ def test_refreshing_writes_a_timestamp_and_a_snapshot_only_when_half_spent(
     assert set(snapshot_of(world.channel)) == before
     refresh_timestamp(world.channel, world.signers, world.now + timedelta(days=4))
     assert set(snapshot_of(world.channel)) - before == {"metadata/2.snapshot.json"}
+
+
+def test_a_channel_is_kept_alive_once_a_day_and_not_more_often(world: "World") -> None:
+    later = world.now + timedelta(days=1, minutes=1)
+    assert not keep_alive(world.channel, world.signers, world.now + timedelta(hours=23))
+    assert keep_alive(world.channel, world.signers, later)
+    assert not keep_alive(world.channel, world.signers, later + timedelta(hours=1))
 
 
 def test_withdrawing_twice_does_nothing_twice(world: "World") -> None:

@@ -33,6 +33,11 @@ from weighin.registry.request import Pulled, PullRequest
 MODELS = ("digits-torch", "digits-keras")
 PHONE = "pixel-4"
 SCRIPTS = ("train_torch.py", "train_keras.py")
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "OMP_NUM_THREADS": "1",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,15 +134,12 @@ def _script(project: Project, name: str, more: Mapping[str, str], *arguments: st
 def _start(
     project: Project, name: str, more: Mapping[str, str], *arguments: str
 ) -> "subprocess.Popen[str]":
-    quiet = {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "OMP_NUM_THREADS": "1",
-    }
+    # Settings for some other MLflow, such as MLFLOW_EXPERIMENT_ID, are not about the demo's.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     return subprocess.Popen(
         [sys.executable, name, *arguments],
         cwd=project.root,
-        env={**os.environ, **quiet, **more},
+        env={**inherited, **_QUIET, **more},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -123,7 +123,9 @@ def _channel(project: Project) -> Finding:
     expires = datetime.fromisoformat(text).astimezone(UTC)
     ok = expires > datetime.now(UTC)
     said = "valid until" if ok else "expired on"
-    return Finding(what="channel", ok=ok, detail=f"{said} {expires:%Y-%m-%d}; promote renews it")
+    return Finding(
+        what="channel", ok=ok, detail=f"{said} {expires:%Y-%m-%d}; `weighin sync` renews it daily"
+    )
 
 
 def _isolation() -> Finding:

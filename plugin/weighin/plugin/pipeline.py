@@ -64,9 +64,9 @@ class Job:
     started_at: datetime
 
     @property
-    def work(self) -> Path:
-        """Where its builds and measurements are kept between runs."""
-        return self.project.work / self.registration.key[:16]
+    def build(self) -> Path:
+        """Where builds are kept by content: the same model registered again costs nothing."""
+        return self.project.work / "build"
 
     @property
     def limits(self) -> Limits:
@@ -184,9 +184,9 @@ def weigh_now(job: Job) -> WeighIn:
 def fetch(job: Job, registration: Registration) -> Source:
     """The registered files, copied once, and what they are; none of their code runs."""
     job.progress("fetch", 0, 1)
-    kept = job.project.work / registration.key[:16] / "source"
+    kept = job.project.work / "sources" / registration.key[:16]
     if not kept.exists():
-        fresh = kept.with_name("source.new")
+        fresh = kept.with_name(f"{kept.name}.new")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         download(job.connection, registration, fresh)
@@ -209,13 +209,11 @@ def run(job: Job, source: Source) -> Reference:
     """What the registered model itself says about the gate's data."""
     job.progress("run the registered model", 0, 1)
     evaluation = job.data(Role.EVALUATION)
-    done = run_source(
-        source, (evaluation,), job.data(Role.CALIBRATION), job.work / "build", job.limits
-    )
+    done = run_source(source, (evaluation,), job.data(Role.CALIBRATION), job.build, job.limits)
     if isinstance(done, SourceFailure):
         raise SourceError(f"{job.registration.label} cannot be used: {done.reason}")
     job.progress("run the registered model", 1, 1)
-    return keep_reference(done.outputs[0], evaluation, job.work / "reference.npy")
+    return keep_reference(done.outputs[0], evaluation, job.project.work / "host" / "reference.npy")
 
 
 def build(job: Job, source: Source) -> tuple[Built | BuildFailure, ...]:
@@ -228,7 +226,7 @@ def build(job: Job, source: Source) -> tuple[Built | BuildFailure, ...]:
         formats=job.plan.formats,
         calibration=paths[Role.CALIBRATION],
         limits=job.limits,
-        workdir=job.work / "build",
+        workdir=job.build,
         training=paths.get(Role.TRAINING),
         workers=config.workers,
         seed=config.seed,
@@ -272,7 +270,7 @@ def _scales(job: Job, reference: Reference) -> Scales:
         root=job.project.root,
         evaluation=job.data(Role.EVALUATION),
         reference=reference.outputs,
-        workdir=job.work / "host",
+        workdir=job.project.work / "host",
         limits=job.limits,
         moment=job.moment,
     )

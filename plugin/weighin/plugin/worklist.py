@@ -7,6 +7,7 @@ recorded, and the next one gets its turn.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from weighin.gates.errors import DataError, WeighinError
 from weighin.gates.weigh_in import WeighIn
@@ -18,6 +19,8 @@ from weighin.plugin.mlflow_store import Connection, connect, find_version, recen
 from weighin.plugin.pipeline import plan_for, weigh
 from weighin.plugin.project import Project, open_project, sole_worker
 from weighin.plugin.reconcile import due, marks_of
+from weighin.registry.channel import keep_alive
+from weighin.registry.keys import load_dev_signers
 
 NEWEST = 500
 """How many versions of the configured models a sync looks at, newest first."""
@@ -68,7 +71,7 @@ def weigh_version(
 
 
 def sync(project: Project, *, quiet: bool, tell: Callable[[Done], None]) -> tuple[Done, ...]:
-    """Weigh every version that is due, oldest first.
+    """Weigh every version that is due, oldest first, and keep the channel from expiring.
 
     Raises:
         WeighinError: the registry cannot be read.
@@ -85,6 +88,8 @@ def sync(project: Project, *, quiet: bool, tell: Callable[[Done], None]) -> tupl
         )
         if hints:
             outbox.clear(hints_path, hints[-1].seq)
+        if project.channel.is_dir():
+            keep_alive(project.channel, load_dev_signers(project.keys), datetime.now(UTC))
     return finished
 
 

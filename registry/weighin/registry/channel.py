@@ -149,6 +149,21 @@ def refresh_timestamp(directory: Path, signers: ChannelSigners, now: datetime) -
         state.commit(signers, now)
 
 
+def keep_alive(directory: Path, signers: ChannelSigners, now: datetime) -> bool:
+    """Refresh a channel whose timestamp is older than a day; whether that was due.
+
+    Model roles are left alone: a release that nobody weighs again runs out after their time.
+
+    Raises:
+        StoreError: the folder is damaged or cannot be written.
+    """
+    with opened(directory) as state:
+        due = state.timestamp.signed.expires - now < timedelta(days=ONLINE_DAYS - 1)
+        if due:
+            state.commit(signers, now)
+    return due
+
+
 def current_release(directory: Path, channel: str, model: str) -> Release | None:
     """What a channel offers for a model now; ``None`` if nothing.
 

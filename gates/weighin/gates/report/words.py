@@ -58,9 +58,7 @@ def plain(text: str) -> str:
     return shown or "(empty)"
 
 
-def figure(
-    number: float, beside: float | None = None, *, digits: int = _SIGNIFICANT_DIGITS
-) -> str:
+def figure(number: float, beside: float | None = None, *, digits: int = _SIGNIFICANT_DIGITS) -> str:
     """A number with few significant digits, or as many as keep it on its side of another.
 
     Args:
