@@ -1,5 +1,6 @@
 """How long the flow takes: the demo, an unchanged second run, a pull of nothing new, the hook."""
 
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,8 +29,21 @@ def measure() -> Iterator[Figure]:
         pull: list[str | Path] = [WEIGHIN, "pull", "--cache", folder / "app" / ".cache"]
         noop, spread = seconds_of(pull, folder / "app", 11)
         yield Figure(name="pull_noop_seconds", value=noop, goal=0.5, detail=spread)
-        ratio, spread = registration_ratio(Path(scratch) / "hook")
-        yield Figure(name="registration_ratio", value=ratio, goal=1.05, detail=spread)
+        yield hook_figure(Path(scratch))
+
+
+def hook_figure(scratch: Path) -> Figure:
+    """The median of several series: a single one strays by some percent on a busy machine."""
+    ratios, spread = [], ""
+    for number in range(5):
+        folder = scratch / f"hook{number}"
+        folder.mkdir()
+        ratio, spread = registration_ratio(folder)
+        ratios.append(ratio)
+    detail = f"median of {len(ratios)} series, {min(ratios):.3f} to {max(ratios):.3f}; {spread}"
+    return Figure(
+        name="registration_ratio", value=statistics.median(ratios), goal=1.05, detail=detail
+    )
 
 
 if __name__ == "__main__":

@@ -213,6 +213,18 @@ def test_a_model_that_does_harm_when_loaded_is_a_recorded_refusal(
     assert json.loads(weighin(tiny, "sync", "--json", code=None).stdout) == []
 
 
+def test_a_trusted_pickle_without_signature_or_example_is_weighed(
+    tiny: Path, weighin: Command, clean_environment: Environment
+) -> None:
+    """The data says what it takes. Untrained, it classifies by chance, and so do its variants."""
+    register_pickle(tiny, "harmless = True", clean_environment)
+    trust(tiny)
+    document = json.loads(weighin(tiny, "run", "hostile/1", "--json", code=None).stdout)
+    assert document["failures"] == []
+    assert document["reference_accuracy"] < 0.5
+    assert {v["recipe"] for v in document["variants"]} == {"float32", "int8"}
+
+
 def test_a_trusted_pickle_sees_no_secret(
     tiny: Path, weighin: Command, clean_environment: Environment
 ) -> None:

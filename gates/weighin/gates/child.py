@@ -15,6 +15,7 @@ and digest in a result.
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +34,7 @@ Line = Mapping[str, object]
 _MIB = 1024 * 1024
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 6
+_TAIL_BYTES = 16_384
 _KEPT_NAMES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "SYSTEMROOT")
 
 
@@ -269,13 +271,19 @@ def _ended(returncode: int, output: Path) -> Ended:
     return Ended(how=End.CRASHED, reason=f"crashed ({how})" + (f": {tail}" if tail else ""))
 
 
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(Error|Exception)\b")
+
+
 def _tail(output: Path) -> str:
-    """The last lines a child printed, in one line, short enough for a report."""
+    """What a child said last, in one line: from the exception it ended with, if it raised one."""
     with output.open("rb") as stream:
-        stream.seek(max(0, output.stat().st_size - 4096))
-        text = stream.read().decode(errors="replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return " | ".join(lines[-_TAIL_LINES:])[-800:]
+        stream.seek(max(0, output.stat().st_size - _TAIL_BYTES))
+        text = _ESCAPE.sub("", stream.read().decode(errors="replace"))
+    lines = [line for line in text.splitlines() if line.strip()]
+    raised = [number for number, line in enumerate(lines) if _RAISED.match(line)]
+    told = lines[raised[-1] :][:_TAIL_LINES] if raised else lines[-_TAIL_LINES:]
+    return " | ".join(line.strip() for line in told)[:800]
 
 
 class _Reader:

@@ -14,7 +14,7 @@ from weighin.registry.keys import KeyRole, create_dev_keys, load_dev_signers, lo
 from weighin.registry.store import ensure_dvc
 
 REMOTE = ".dvc-remote"
-IGNORED = (f"/{STATE_DIR}/", f"/{REMOTE}/", "/mlflow.db", "/mlruns/")
+IGNORED = (f"/{STATE_DIR}/", f"/{REMOTE}/", "/mlflow.db", "/mlruns/", "/.*.weighin-lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

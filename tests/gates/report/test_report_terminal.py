@@ -69,4 +69,4 @@ def test_a_terminal_without_unicode_still_tells_fail_from_undecided(sample: Samp
     text = raw.getvalue().decode("ascii")
     assert "+ pass, with its latency  x fail, ? undecided" in text
     assert text.splitlines()[0].startswith("+ digits-cnn v3 may ship on 3 of 4 devices")
-    assert "x 79 ms*" in text
+    assert "x 78 ms*" in text

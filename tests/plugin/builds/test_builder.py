@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from weighin.gates.child import Limits, can_isolate, run_command
 from weighin.gates.meters.models import load_model
@@ -121,6 +123,38 @@ def test_distillation_without_training_data_fails_alone(
     assert [isinstance(result, Built) for result in results] == [True, True, False, False]
     failures = [result for result in results if isinstance(result, BuildFailure)]
     assert "needs training data" in failures[0].reason
+
+
+class Spectrum(nn.Module):
+    """ONNX has a Fourier transform; the LiteRT converter has none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(64, 4)
+
+    def forward(self, x: Any) -> Any:
+        return self.linear(torch.fft.fft(x.flatten(1)).abs())
+
+
+def test_what_one_format_cannot_express_fails_there_and_nowhere_else(
+    tmp_path: Path, data: Any
+) -> None:
+    program = torch.export.export(Spectrum().eval(), (torch.rand(1, 1, 8, 8),))
+    (tmp_path / "model/data").mkdir(parents=True)
+    torch.export.save(program, tmp_path / "model/data/model.pt2")
+    (tmp_path / "model/MLmodel").write_text('{"flavors": {"pytorch": {"model_data": "data"}}}')
+    recipes = ("float32", "int8")
+    request = request_of(tmp_path / "model", data, tmp_path / "work", recipes=recipes)
+    results = build_variants(request, quiet)
+    kinds = {(str(r.recipe), r.format): type(r) for r in results}
+    assert {f: kinds["float32", f] for f in Format} == {
+        Format.LITERT: BuildFailure,
+        Format.ONNX: Built,
+    }
+    assert kinds["int8", Format.LITERT] is BuildFailure
+    failed = next(r for r in results if isinstance(r, BuildFailure))
+    assert "Error" in failed.reason
+    assert "\x1b" not in failed.reason
 
 
 def test_the_source_is_run_on_the_evaluation_data(

@@ -66,7 +66,7 @@ def run_show(args: argparse.Namespace) -> int:
         say(f"  battery {profile.battery.mah:.0f} mAh, {profile.battery.nominal_volts} V assumed")
         say(f"    source: {profile.battery.source}")
     for k in profile.calibrations:
-        rests_on = f"{k.threads} threads: {len(k.anchors)} published runs"
+        rests_on = f"threads: {k.threads}, published runs: {len(k.anchors)}"
         say(f"  latency of {k.runtime} {k.arithmetic}, {rests_on}")
         for source in dict.fromkeys(anchor.source for anchor in k.anchors):
             say(f"    source: {source}")

@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     finished = sync(project, quiet=args.json, tell=tell)
     if args.json:
         say_json([done.as_document() for done in finished])
+    elif not project.config.models:
+        say("weighin.toml describes no model yet; add a [models.NAME] table")
     elif not finished:
         say("nothing is due")
     return max((done.exit_code for done in finished), default=0)
