@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighin.gates.digest import sha256_of
 from weighin.gates.errors import LockMismatch
 from weighin.gates.variant import Format
-from weighin.registry.files import sha256_of
 from weighin.registry.lock import (
     Lock,
     LockedFile,

@@ -14,6 +14,7 @@ from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 
+from weighin.gates.digest import sha256_of
 from weighin.gates.errors import DataError
 from weighin.gates.weigh_in import DataDigest
 from weighin.gates.wire import data_from_json, data_to_json, list_of, object_of, text_of
@@ -146,9 +147,7 @@ def digest_of(role: Role, path: Path) -> DataDigest:
 
     if not path.is_file():
         raise DataError(f"{role} data: there is no file {path}; give the path of a .npz file")
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return DataDigest(role=role, path=str(path), sha256=sha256, rows=count_rows(path))
+    return DataDigest(role=role, path=str(path), sha256=sha256_of(path), rows=count_rows(path))
 
 
 def _check(

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from weighin.gates.digest import sha256_of
+
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -36,7 +38,7 @@ class Cache:
         path = self._folder / f"{key}{suffix}"
         try:
             receipt = json.loads(path.with_suffix(".json").read_text())
-            size_bytes, sha256 = path.stat().st_size, file_digest(path)
+            size_bytes, sha256 = path.stat().st_size, sha256_of(path)
         except (FileNotFoundError, ValueError):
             return None
         if sha256 != receipt["sha256"]:
@@ -57,7 +59,7 @@ class Cache:
             shutil.copyfile(made, part, follow_symlinks=False)
         except (FileNotFoundError, shutil.SpecialFileError):
             return "the child reported a file that is not there"
-        sha256 = file_digest(part)
+        sha256 = sha256_of(part)
         if sha256 != claim.get("sha256"):
             return "the file is not the one that the child reported"
         part.replace(kept)
@@ -72,12 +74,6 @@ def key_of(*parts: object) -> str:
     """SHA-256 of values that JSON can tell apart."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _notes(value: object) -> list[tuple[str, str]]:

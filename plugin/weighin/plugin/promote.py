@@ -7,6 +7,7 @@ evidence is wrong.
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+from weighin.gates.digest import sha256_of
 from weighin.gates.errors import EvidenceError
 from weighin.gates.evidence import verify_statement
 from weighin.gates.judge import Moment
@@ -17,7 +18,6 @@ from weighin.plugin.mlflow_store import Connection, connect, find_version
 from weighin.plugin.project import Project, sole_worker
 from weighin.plugin.results import load_evidence
 from weighin.registry.channel import Publication, publish
-from weighin.registry.files import sha256_of
 from weighin.registry.keys import KeyRole, load_dev_signers, load_public_key
 from weighin.registry.promotion import Policy, Proof, promote
 from weighin.registry.release import Release

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weighin.gates.child import Limits, run_child
-from weighin.plugin.buildcache import Cache, Entry, file_digest, key_of
+from weighin.gates.digest import sha256_of
+from weighin.plugin.buildcache import Cache, Entry, key_of
 from weighin.plugin.ledger import Ledger
 from weighin.plugin.load import source_job
 from weighin.plugin.source import Source
@@ -73,7 +74,7 @@ class _Import:
         graph = key_of("graph", source.digest, str(source.kind), source_tools(source.kind))
         self.data = {f"outputs{place}.npz": path for place, path in enumerate(data)}
         self.keys = {GRAPH: graph} | {
-            step: key_of("outputs", graph, file_digest(path)) for step, path in self.data.items()
+            step: key_of("outputs", graph, sha256_of(path)) for step, path in self.data.items()
         }
 
     def found(self, step: str) -> Entry | None:

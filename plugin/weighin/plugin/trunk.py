@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from weighin.gates.child import Line
+from weighin.gates.digest import sha256_of
 from weighin.gates.variant import BuildFailure, Format
-from weighin.plugin.buildcache import Cache, Entry, file_digest, key_of
+from weighin.plugin.buildcache import Cache, Entry, key_of
 from weighin.plugin.passes.distill import TrainingSettings
 from weighin.plugin.recipe import Quantization, Recipe
 from weighin.plugin.tools import Pairs, file_tools
@@ -114,7 +115,7 @@ class Trunk:
 
     def _file_key(self, step: Step) -> str:
         tools = file_tools(step.format, step.quantization)
-        data = file_digest(self.request.calibration)
+        data = sha256_of(self.request.calibration)
         return key_of("file", self._key, step.name, data, tools)
 
     def result(self, step: Step) -> Built | BuildFailure | None:
@@ -212,10 +213,10 @@ class Trunk:
 
 def _trunk_key(request: TrunkRequest) -> str:
     """Decided by the model, and by all that training sees if there is any."""
-    parts: tuple[object, ...] = ("trunk", str(request.trunk), file_digest(request.graph))
+    parts: tuple[object, ...] = ("trunk", str(request.trunk), sha256_of(request.graph))
     if request.trunk.trains:
         files = (request.training, request.soft if request.trunk.distill else None)
-        digests = tuple(file_digest(path) if path else "" for path in files)
+        digests = tuple(sha256_of(path) if path else "" for path in files)
         parts = (*parts, digests, request.seed, asdict(request.settings))
     return key_of(*parts, request.graph_tools)
 

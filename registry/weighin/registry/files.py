@@ -5,7 +5,6 @@ pull that has nothing to do must stay fast.
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 import tempfile
@@ -13,14 +12,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from weighin.gates.digest import sha256_of
+
 TEMPORARY_PREFIX = ".weighin-"
 """How unfinished files are called; whatever a killed process left can be found by it."""
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file's bytes, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def holds(path: Path, sha256: str, size_bytes: int) -> bool:

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 from weighin.gates.child import Limits, can_isolate, run_command
+from weighin.gates.digest import sha256_of
 from weighin.gates.meters.models import load_model
 from weighin.gates.variant import BuildFailure, Format
-from weighin.plugin.buildcache import file_digest
 from weighin.plugin.builder import BuildRequest, build_variants
 from weighin.plugin.passes.distill import TrainingSettings
 from weighin.plugin.recipe import parse_recipe
@@ -81,7 +81,7 @@ def test_every_file_classifies(built: tuple[Any, ...], data: Any) -> None:
 
 def test_every_file_is_what_its_record_says(built: tuple[Any, ...]) -> None:
     for result in built:
-        assert file_digest(result.path) == result.sha256
+        assert sha256_of(result.path) == result.sha256
         assert result.path.stat().st_size == result.size_bytes
         assert {"torch", "weighin"} <= set(dict(result.tools))
 
@@ -111,7 +111,7 @@ def test_a_damaged_file_is_built_again_and_only_that(
     touched = whole.path.stat().st_mtime_ns
     again = build_variants(request_of(torch_program, data, workdir), quiet)
     assert all(isinstance(result, Built) for result in again)
-    assert file_digest(damaged.path) == damaged.sha256
+    assert sha256_of(damaged.path) == damaged.sha256
     assert whole.path.stat().st_mtime_ns == touched
 
 
@@ -125,7 +125,7 @@ def test_distillation_without_training_data_fails_alone(
     assert "needs training data" in failures[0].reason
 
 
-class Spectrum(nn.Module):
+class Spectrum(nn.Module):  # type: ignore[misc]
     """ONNX has a Fourier transform; the LiteRT converter has none."""
 
     def __init__(self) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighin.gates.child import End, Ended
-from weighin.plugin.buildcache import Cache, file_digest, key_of
+from weighin.gates.digest import sha256_of
+from weighin.plugin.buildcache import Cache, key_of
 from weighin.plugin.ledger import Ledger
 
 OK, DEAD = Ended(how=End.OK), Ended(how=End.CRASHED, reason="crashed (SIGSEGV)")
@@ -78,11 +79,11 @@ def made(folder: Path, content: str = "content") -> Path:
 
 def test_a_kept_file_is_found_with_its_notes(tmp_path: Path) -> None:
     cache, path = Cache(tmp_path / "cache"), made(tmp_path)
-    claim = {"sha256": file_digest(path), "notes": {"macs": "1 -> 2"}}
+    claim = {"sha256": sha256_of(path), "notes": {"macs": "1 -> 2"}}
     assert cache.keep("key", path, claim) == ""
     entry = cache.find("key", ".onnx")
     assert entry is not None
-    assert (entry.sha256, entry.notes) == (file_digest(path), (("macs", "1 -> 2"),))
+    assert (entry.sha256, entry.notes) == (sha256_of(path), (("macs", "1 -> 2"),))
     assert cache.find("other", ".onnx") is None
 
 
@@ -96,7 +97,7 @@ def test_a_file_that_is_not_what_was_claimed_is_not_kept(tmp_path: Path) -> None
 @pytest.mark.parametrize("part", ["key.onnx", "key.json"])
 def test_a_half_written_entry_is_no_entry(tmp_path: Path, part: str) -> None:
     cache, path = Cache(tmp_path / "cache"), made(tmp_path)
-    cache.keep("key", path, {"sha256": file_digest(path)})
+    cache.keep("key", path, {"sha256": sha256_of(path)})
     kept = tmp_path / "cache" / part
     kept.write_bytes(kept.read_bytes()[:-3])
     assert cache.find("key", ".onnx") is None

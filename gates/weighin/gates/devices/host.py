@@ -7,7 +7,6 @@ this module does not do: it judges nothing, and it never speaks for another devi
 readings of the file itself (size, accuracy) hold for every device that runs the same runtime.
 """
 
-import hashlib
 import json
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from weighin.gates.child import Limits
 from weighin.gates.devices import host_stages
 from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw
 from weighin.gates.devices.host_stages import Weighing
+from weighin.gates.digest import sha256_of
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.cache import ReadingCache
 from weighin.gates.meters.stamp import runtime_of
@@ -86,16 +86,6 @@ def measure_host(
             book.note(metric, raw)
             _keep(weighing, [one for one in todo if book.runs(one)], raw)
     return book.readings()
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class _Book:
