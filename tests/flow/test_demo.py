@@ -34,6 +34,12 @@ def report_of(demo: Path, weighin: Command, model: str) -> dict[str, Any]:
     return document
 
 
+def test_a_folder_that_is_no_demo_is_never_emptied(tmp_path: Path, weighin: Command) -> None:
+    (tmp_path / "train_torch.py").write_text("mine")
+    assert "not a demo" in weighin(tmp_path, "demo", "--dir", ".", code=2).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["train_torch.py"]
+
+
 @pytest.mark.parametrize("model", ["digits-torch", "digits-keras"])
 def test_every_recipe_in_every_format_is_weighed_on_every_device(
     demo: Path, weighin: Command, model: str

@@ -33,6 +33,7 @@ Line = Mapping[str, object]
 
 _MIB = 1024 * 1024
 _POLL_SECONDS = 0.05
+_LINE_CHARACTERS = 300
 _TAIL_LINES = 6
 _TAIL_BYTES = 16_384
 _KEPT_NAMES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "SYSTEMROOT")
@@ -283,7 +284,7 @@ def _tail(output: Path) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     raised = [number for number, line in enumerate(lines) if _RAISED.match(line)]
     told = lines[raised[-1] :][:_TAIL_LINES] if raised else lines[-_TAIL_LINES:]
-    return " | ".join(line.strip() for line in told)[:800]
+    return " | ".join(line.strip()[:_LINE_CHARACTERS] for line in told)
 
 
 class _Reader:

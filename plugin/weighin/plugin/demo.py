@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from weighin.gates.errors import WeighinError
+from weighin.gates.errors import ConfigError, WeighinError
 from weighin.gates.variant import Format
+from weighin.plugin.config import STATE_DIR
 from weighin.plugin.console import Progress, progress_bar, say
 from weighin.plugin.mlflow_store import connect
 from weighin.plugin.project import Project, open_project
@@ -32,6 +33,9 @@ from weighin.registry.request import Pulled, PullRequest
 
 MODELS = ("digits-torch", "digits-keras")
 PHONE = "pixel-4"
+_MARKER = f"{STATE_DIR}/demo"
+"""Only a folder that a demo made is ever emptied by the next one."""
+
 SCRIPTS = ("train_torch.py", "train_keras.py")
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -100,10 +104,11 @@ def run_demo(folder: Path, *, quiet: bool) -> Demo:
 
 def _prepare(folder: Path) -> Project:
     template = files("weighin.plugin").joinpath("templates/demo.toml").read_text("utf-8")
-    if folder.exists() and any(folder.iterdir()) and not (folder / "train_torch.py").exists():
-        raise WeighinError(f"{folder}: is not empty and not a demo; name another --dir")
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
+        raise ConfigError(f"{folder}: is not empty and not a demo; name another --dir")
     shutil.rmtree(folder, ignore_errors=True)
     init_project(folder, template)
+    (folder / _MARKER).touch()
     with as_file(files("weighin.plugin").joinpath("demo_files")) as scripts:
         for script in sorted(scripts.glob("*.py")):
             shutil.copy(script, folder)
