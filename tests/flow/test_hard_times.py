@@ -244,6 +244,18 @@ def test_a_trusted_pickle_sees_no_secret(
     assert "SEEN []False" in said
 
 
+def test_asked_to_measure_again_it_does(weighed: Path, weighin: Command) -> None:
+    def measured_at(*words: str) -> set[str]:
+        document = json.loads(weighin(weighed, "run", "tiny/1", "--json", *words).stdout)
+        readings = [reading for v in document["variants"] for reading in v["readings"]]
+        return {reading["measured_at"] for reading in readings if "value" in reading}
+
+    before = measured_at()
+    assert before
+    assert measured_at() == before
+    assert not measured_at("--again") & before
+
+
 def test_nothing_passes_and_the_exit_code_says_so(weighed: Path, weighin: Command) -> None:
     config = weighed / "weighin.toml"
     config.write_text(config.read_text().replace("size_mib = 1", "size_mib = 0.0001"))

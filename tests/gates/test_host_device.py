@@ -262,7 +262,7 @@ def test_a_second_run_measures_nothing_again(kept: Kept) -> None:
     assert children == []
 
 
-@pytest.mark.parametrize("change", ["settings", "age", "evaluation", "reference"])
+@pytest.mark.parametrize("change", ["settings", "age", "asked-to", "evaluation", "reference"])
 def test_whatever_decides_a_number_makes_it_be_measured_again(
     kept: Kept, tmp_path: Path, change: str
 ) -> None:
@@ -275,6 +275,8 @@ def test_whatever_decides_a_number_makes_it_be_measured_again(
             settings = replace(LEAN, rounds=41)
         case "age":
             now = NOW + timedelta(days=8)
+        case "asked-to":
+            settings, now = replace(LEAN, reuse_for=timedelta(0)), NOW + timedelta(seconds=1)
         case "evaluation":
             with np.load(scale.evaluation) as archive:
                 np.savez(tmp_path / "other.npz", x=archive["x"], y=archive["y"][::-1])

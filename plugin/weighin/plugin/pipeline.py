@@ -15,6 +15,7 @@ from pathlib import Path
 
 from weighin.gates.child import Limits
 from weighin.gates.data import Role, check_data, digest_of
+from weighin.gates.devices.bench import HostSettings
 from weighin.gates.dominance import with_dominance
 from weighin.gates.errors import DataError, SourceError
 from weighin.gates.judge import Moment
@@ -52,6 +53,10 @@ TOOLS = (
 """Packages whose versions decide what a variant is."""
 
 
+REUSE = timedelta(days=7)
+"""A killed or changed run takes over what this machine measured in these days."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """Everything that one weigh-in needs to know."""
@@ -62,6 +67,7 @@ class Job:
     plan: Plan
     progress: Progress
     started_at: datetime
+    again: bool = False
 
     @property
     def build(self) -> Path:
@@ -83,6 +89,11 @@ class Job:
         """When the judging happens, and how old a reading may be."""
         days = self.project.config.evidence.valid_days
         return Moment(now=self.started_at, max_age=timedelta(days=days))
+
+    @property
+    def reuse_for(self) -> timedelta:
+        """How old a number of this machine may be to be used again: not at all, if asked to."""
+        return timedelta(0) if self.again else min(REUSE, self.moment.max_age / 2)
 
     def data(self, role: Role) -> Path:
         """Where a data set is; only for roles that the plan has."""
@@ -142,6 +153,7 @@ def weigh(
         plan=plan,
         progress=progress,
         started_at=now,
+        again=again,
     )
     try:
         weigh_in = weigh_now(job)
@@ -273,6 +285,7 @@ def _scales(job: Job, reference: Reference) -> Scales:
         workdir=job.project.work / "host",
         limits=job.limits,
         moment=job.moment,
+        settings=HostSettings(reuse_for=job.reuse_for),
     )
 
 

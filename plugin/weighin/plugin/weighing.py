@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weighin.gates.child import Limits
-from weighin.gates.devices.bench import Candidate
+from weighin.gates.devices.bench import Candidate, HostSettings
 from weighin.gates.devices.host import measure_host
 from weighin.gates.devices.predict import predict
 from weighin.gates.errors import SourceError
@@ -38,6 +38,7 @@ class Scales:
         workdir: For child processes and readings kept between runs.
         limits: What one child process may use.
         moment: When, and how old a reading may be.
+        settings: How this machine measures.
     """
 
     root: Path
@@ -46,6 +47,7 @@ class Scales:
     workdir: Path
     limits: Limits
     moment: Moment
+    settings: HostSettings
 
 
 def weigh_variants(
@@ -59,6 +61,7 @@ def weigh_variants(
         scales.workdir,
         scales.limits,
         scales.moment.now,
+        scales.settings,
         report_progress=lambda done, total, _what: progress("weigh", done, total),
     )
     return tuple(_result(variant, here[variant.label], plan, scales) for variant in variants)

@@ -201,9 +201,14 @@ def _prepare(
         decided_by=(
             ("evaluation", sha256_of(evaluation)),
             ("reference", sha256_of(reference_outputs)),
-            ("settings", json.dumps(asdict(settings), sort_keys=True, default=str)),
+            ("settings", json.dumps(_deciding(settings), sort_keys=True, default=str)),
         ),
     )
+
+
+def _deciding(settings: HostSettings) -> dict[str, object]:
+    """How long a number may be used again does not change what it is."""
+    return {name: value for name, value in asdict(settings).items() if name != "reuse_for"}
 
 
 def _missing(weighing: Weighing, metric: Metric, book: _Book) -> list[Candidate]:

@@ -38,11 +38,11 @@ def run_list(args: argparse.Namespace) -> int:
     if args.json:
         say_json([dataclasses.asdict(profile) for profile in profiles])
         return 0
-    say(f"{'name':<14}{'device':<24}{'tier':<6}{'year':<6}{'SoC':<28}latency from")
+    say(f"{'name':<14}{'device':<24}{'tier':<6}{'year':<6}{'SoC':<29}latency from")
     for p in profiles:
         kinds = ", ".join(f"{c.runtime} {c.arithmetic}" for c in p.calibrations)
         rests_on = kinds or ("measured right here" if p.tier == "host" else "nothing published")
-        say(f"{p.name:<14}{p.title:<24}{p.tier:<6}{p.year or '':<6}{p.soc:<28}{rests_on}")
+        say(f"{p.name:<14}{p.title:<24}{p.tier:<6}{p.year or '':<6}{p.soc:<29}{rests_on}")
     return 0
 
 

@@ -13,7 +13,7 @@ DESCRIPTION = (
 EXAMPLE = """examples:
   weighin run digits/1             weigh version 1 of the registered model `digits`
   weighin run digits/1 --json      print the report document (weighin/report/v1)
-  weighin run digits/1 --again     measure again even though nothing changed
+  weighin run digits/1 --again     measure everything on this machine again
 
 exit codes: 0 done; 1 failed; 2 configuration; 3 done, but no variant passed
 """
