@@ -20,7 +20,7 @@ def main() -> None:
     parts = [
         "# Benchmarks\n",
         f"Measured {datetime.now(UTC):%Y-%m-%d} with `make bench` on {os.cpu_count()} cores of "
-        f'{platform.machine()}, Python {platform.python_version()}. Every goal is "at most".\n',
+        f"{platform.machine()}, Python {platform.python_version()}.\n",
     ]
     for name in BENCHMARKS:
         command: list[str | Path] = [sys.executable, HERE / f"{name}.py", "--json"]
@@ -29,7 +29,13 @@ def main() -> None:
         parts.append("| figure | value | goal | | how |\n| --- | --: | --: | --- | --- |")
         for row in json.loads(done.stdout):
             word = "ok" if row["ok"] else "**short**"
-            cells = (row["name"], f"{row['value']:.4g}", f"{row['goal']:g}", word, row["detail"])
+            cells = (
+                row["name"],
+                f"{row['value']:.4g}",
+                f"{row['op']} {row['goal']:g}",
+                word,
+                row["detail"],
+            )
             parts.append(f"| {' | '.join(cells)} |")
             print(" ".join(cells), flush=True)
         parts.append("")

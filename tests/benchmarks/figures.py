@@ -8,27 +8,29 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measured number and the goal it is held against; every goal is "at most"."""
+    """One measured number and the goal it is held against: at most, or at least."""
 
     name: str
     value: float
     goal: float
     detail: str
+    op: Literal["<=", ">="] = "<="
 
     @property
     def ok(self) -> bool:
-        return self.value <= self.goal
+        return self.value <= self.goal if self.op == "<=" else self.value >= self.goal
 
     def line(self) -> str:
         word = "ok" if self.ok else "short"
-        return f"figure: {self.name} = {self.value:.4g} (goal <= {self.goal:g}) {word}"
+        return f"figure: {self.name} = {self.value:.4g} (goal {self.op} {self.goal:g}) {word}"
 
     def document(self) -> dict[str, object]:
-        return {**asdict(self), "op": "<=", "ok": self.ok}
+        return {**asdict(self), "ok": self.ok}
 
 
 def present(measure: Callable[[], Iterable[Figure]], what: str | None) -> None:
