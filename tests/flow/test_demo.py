@@ -19,7 +19,10 @@ CHECK_FIELDS = {"metric", "budget", "value", "lower", "upper", "n", "origin", "o
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, weighin: Command) -> Path:
+    """As `make demo` does it: in a folder that the repository around it ignores."""
     folder = tmp_path_factory.mktemp("demo") / "digits"
+    subprocess.run(["git", "init", "-q"], cwd=folder.parent, check=True)
+    (folder.parent / ".gitignore").write_text("/digits/\n")
     said = json.loads(weighin(folder.parent, "demo", "--dir", folder, "--json").stdout)
     assert {version["version"] for version in said["versions"]} == {
         "digits-torch/1",

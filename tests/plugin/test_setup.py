@@ -20,6 +20,19 @@ def test_the_second_time_nothing_is_made(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("ignored", "own"),
+    [pytest.param("/project/", True, id="ignored"), pytest.param("*.log", False, id="tracked")],
+)
+def test_a_folder_that_its_repository_ignores_gets_one_of_its_own(
+    tmp_path: Path, ignored: str, own: bool
+) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_text(f"{ignored}\n")
+    init_project(tmp_path / "project")
+    assert (tmp_path / "project" / ".git").is_dir() is own
+
+
 def test_no_key_can_be_committed(tmp_path: Path) -> None:
     init_project(tmp_path)
     subprocess.run(["git", "add", "-A"], cwd=tmp_path, check=True)

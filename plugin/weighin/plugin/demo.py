@@ -107,8 +107,9 @@ def _prepare(folder: Path) -> Project:
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
         raise ConfigError(f"{folder}: is not empty and not a demo; name another --dir")
     shutil.rmtree(folder, ignore_errors=True)
-    init_project(folder, template)
+    (folder / _MARKER).parent.mkdir(parents=True)
     (folder / _MARKER).touch()
+    init_project(folder, template)
     with as_file(files("weighin.plugin").joinpath("demo_files")) as scripts:
         for script in sorted(scripts.glob("*.py")):
             shutil.copy(script, folder)

@@ -47,6 +47,8 @@ def init_project(root: Path, template: str | None = None) -> tuple[Step, ...]:
 
 def _git(root: Path) -> Step:
     inside = _run_git(root, "rev-parse", "--is-inside-work-tree").returncode == 0
+    # A folder that its repository ignores needs one of its own, or nothing in it can be kept.
+    inside = inside and _run_git(root, "check-ignore", "--quiet", ".").returncode != 0
     if not inside and (done := _run_git(root, "init", "--quiet")).returncode != 0:
         raise ConfigError(f"{root}: git init failed: {done.stderr.strip()}")
     return Step(what="git repository", made=not inside)
