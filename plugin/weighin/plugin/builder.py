@@ -158,6 +158,8 @@ def _trunk_request(
         steps=tuple(dict.fromkeys(steps)),
         graph=source.graph,
         graph_tools=source_tools(request.source.kind),
+        graph_notes=source.notes,
+        direct=source.direct,
         calibration=request.calibration,
         training=request.training,
         soft=lesson.outputs,

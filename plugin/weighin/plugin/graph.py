@@ -10,12 +10,14 @@ the result against the model it came from, and refuses it when they differ.
 """
 
 import operator
+from collections import Counter
 from typing import Any
 
 from weighin.gates.errors import SourceError
 from weighin.plugin import rewrite
 from weighin.plugin.fx import (
     Graph,
+    argument,
     attribute,
     calls,
     operator_name,
@@ -53,6 +55,7 @@ def to_graph(module: Any, rows: Any) -> Graph:
         graph = _own(program.run_decompositions({}).module(check_guards=False))
     _drop_no_ops(graph.graph)
     _refuse_quantized(graph.graph)
+    _refuse_nan(graph)
     rewrite.restore_batch_norm(graph)
     rewrite.restore_keras_batch_norm(graph)
     rewrite.fold_constants(graph)
@@ -69,6 +72,18 @@ def own_graph(module: Any) -> Graph:
     _drop_no_ops(graph.graph)
     _finish(graph)
     return graph
+
+
+def left_in_training(program: Any) -> tuple[tuple[str, str], ...]:
+    """What of a loaded ``ExportedProgram`` is in training mode, as a note for the report."""
+    flags = {"dropout": 2, "batch_norm": 5, "instance_norm": 5}
+    found = Counter(
+        name
+        for node in program.graph.nodes
+        if (name := operator_name(node)) in flags and argument(node, flags[name], "", False) is True
+    )
+    text = ", ".join(f"{count} {name}" for name, count in sorted(found.items()))
+    return (("switched_off", f"{text} (exported in training mode)"),) if found else ()
 
 
 def inference_program(program: Any) -> Any:
@@ -130,6 +145,12 @@ def _refuse_quantized(graph: Any) -> None:
                 f"the registered model is quantized already ({operator_name(node)}): register the "
                 "float model and let the recipes quantize it"
             )
+
+
+def _refuse_nan(graph: Graph) -> None:
+    tensors = [*graph.parameters(), *graph.buffers()]
+    if any(bool(tensor.isnan().any()) for tensor in tensors if tensor.is_floating_point()):
+        raise SourceError("some weights of the model are NaN: it is broken")
 
 
 def _free_the_batch(graph: Graph, rows: Any) -> None:

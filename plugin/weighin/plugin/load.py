@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weighin.gates.errors import SourceError
 from weighin.plugin.fx import Graph
-from weighin.plugin.graph import inference_program, own_graph
+from weighin.plugin.graph import inference_program, left_in_training, own_graph
 from weighin.plugin.source import Source, SourceKind
+from weighin.plugin.sources.foreign import Foreign, load_foreign
 
 _ANY_BATCH = 2
 
@@ -25,10 +27,14 @@ class Loaded:
     Attributes:
         module: Takes ``[batch, ...]`` float32.
         batch: The batch size that it was traced for, or one that works as well as any.
+        reference: The same model in its own runtime, where that is not PyTorch.
+        notes: What a reader of the report should know of how it was loaded.
     """
 
     module: Any
     batch: int
+    reference: Any = None
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def source_job(source: Source) -> dict[str, object]:
@@ -54,6 +60,10 @@ def load_source(job: Mapping[str, Any]) -> Loaded:
             return _load_pickle(path)
         case SourceKind.KERAS:
             return _load_keras(path, trusted=bool(job["trusted"]))
+        case SourceKind.KERAS_H5:
+            return _load_h5(path, trusted=bool(job["trusted"]))
+        case SourceKind.SAVED_MODEL | SourceKind.ONNX as kind:
+            return _load_foreign(load_foreign(kind, path, trusted=bool(job["trusted"])))
 
 
 def save_graph(graph: Graph, row: Any, path: Path) -> None:
@@ -78,10 +88,13 @@ def _load_program(path: Path) -> Loaded:
 
     program = torch.export.load(path)
     names = program.graph_signature.user_inputs
+    if len(names) != 1:
+        raise SourceError(f"the model has {len(names)} inputs; one is needed")
     first = next(n for n in program.graph.nodes if n.op == "placeholder" and n.name in names)
     batch = first.meta["val"].shape[0]
-    module = inference_program(program)
-    return Loaded(module=module, batch=batch if isinstance(batch, int) else _ANY_BATCH)
+    notes = left_in_training(program)
+    size = batch if isinstance(batch, int) else _ANY_BATCH
+    return Loaded(module=inference_program(program), batch=size, notes=notes)
 
 
 def _load_pickle(path: Path) -> Loaded:
@@ -89,6 +102,35 @@ def _load_pickle(path: Path) -> Loaded:
 
     module = torch.load(path, map_location="cpu", weights_only=False)
     return Loaded(module=module.eval(), batch=_ANY_BATCH)
+
+
+def _load_foreign(foreign: Foreign) -> Loaded:
+    """Another framework's model, by way of ONNX."""
+    from weighin.plugin.sources.onnx_module import onnx_module
+
+    model = foreign.to_onnx()
+    return Loaded(
+        module=onnx_module(model.proto),
+        batch=foreign.batch or _ANY_BATCH,
+        reference=foreign.run,
+        notes=model.notes,
+    )
+
+
+def _load_h5(path: Path, *, trusted: bool) -> Loaded:
+    """With Keras 3 where it can; else with Keras 2 and by way of ONNX."""
+    from weighin.plugin.sources.keras_h5 import load_with_keras, refuse_code
+
+    if not trusted:
+        refuse_code(path)
+    try:
+        module = load_with_keras(path, trusted=trusted)
+    except SourceError as error:
+        try:
+            return _load_foreign(load_foreign(SourceKind.KERAS_H5, path, trusted=trusted))
+        except SourceError as second:
+            raise SourceError(f"{error}; {second}") from second
+    return Loaded(module=module, batch=_ANY_BATCH)
 
 
 def _load_keras(path: Path, *, trusted: bool) -> Loaded:

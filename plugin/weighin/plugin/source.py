@@ -20,6 +20,9 @@ class SourceKind(StrEnum):
     TORCH_PROGRAM = "torch-pt2"
     TORCH_PICKLE = "torch-pickle"
     KERAS = "keras3"
+    KERAS_H5 = "keras2-h5"
+    SAVED_MODEL = "tensorflow-savedmodel"
+    ONNX = "onnx"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,13 +133,32 @@ def _recognise(directory: Path, flavors: Mapping[str, object]) -> tuple[str, Sou
             if (data / name).is_file():
                 return "pytorch", kind, data / name
     if "tensorflow" in flavors:
-        data = _inside(directory, _mapping(flavors["tensorflow"]).get("data", "data"))
-        if (data / "model.keras").is_file():
-            return "tensorflow", SourceKind.KERAS, data / "model.keras"
+        for path, kind in _tensorflow_files(directory, _mapping(flavors["tensorflow"])):
+            if path.is_file() or (path / "saved_model.pb").is_file():
+                return "tensorflow", kind, path
+    if "onnx" in flavors:
+        path = _inside(directory, _mapping(flavors["onnx"]).get("data", "model.onnx"))
+        if path.is_file():
+            return "onnx", SourceKind.ONNX, path
     names = ", ".join(sorted(set(flavors) - {"python_function"})) or "none"
     raise SourceError(
         f"no model that variants can be made from (flavors: {names}); supported are PyTorch "
-        "models (model.pt2 or model.pth) and Keras 3 models (model.keras)"
+        "models (model.pt2 or model.pth), Keras models (model.keras or model.h5), TensorFlow "
+        "SavedModels and ONNX models"
+    )
+
+
+def _tensorflow_files(
+    directory: Path, settings: Mapping[str, object]
+) -> tuple[tuple[Path, SourceKind], ...]:
+    """Where MLflow puts what it logs under the flavor ``tensorflow``, over its versions."""
+    data = _inside(directory, settings.get("data", "data"))
+    module = _inside(directory, settings.get("saved_model_dir", "tf2model"))
+    return (
+        (data / "model.keras", SourceKind.KERAS),
+        (data / "model.h5", SourceKind.KERAS_H5),
+        (data / "model", SourceKind.SAVED_MODEL),
+        (module, SourceKind.SAVED_MODEL),
     )
 
 

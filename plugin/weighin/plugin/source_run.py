@@ -7,9 +7,10 @@ trainable form that it leaves behind.
 from dataclasses import dataclass
 from pathlib import Path
 
-from weighin.gates.child import Limits, run_child
+from weighin.gates.child import End, Limits, run_child
 from weighin.gates.digest import sha256_of
-from weighin.plugin.buildcache import Cache, Entry, key_of
+from weighin.plugin.buildcache import Cache, Entry, Pairs, key_of
+from weighin.plugin.direct_run import Direct, DirectTask
 from weighin.plugin.ledger import Ledger
 from weighin.plugin.load import source_job
 from weighin.plugin.source import Source
@@ -24,20 +25,30 @@ class SourceRun:
     Attributes:
         outputs: For each data set an ``.npz`` with ``outputs``, [n, classes] float32: scores or
             probabilities for every row, in order.
-        graph: The model in the trainable form.
-        macs: Multiply-accumulates for one row.
+        graph: The model in the trainable form; ``None`` if it cannot be brought there.
+        macs: Multiply-accumulates for one row, where there is a graph.
+        notes: What a reader of the report should know of how it was loaded.
+        direct: Float files of a model without a graph.
     """
 
     outputs: tuple[Path, ...]
-    graph: Path
-    macs: int
+    graph: Path | None
+    macs: int | None
+    notes: Pairs = ()
+    direct: Direct | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFailure:
-    """A registered model could not be loaded, traced or run, and why."""
+    """A registered model could not be loaded, traced or run, and why.
+
+    Attributes:
+        reason: Why.
+        lasting: Whether it would fail again: it was not for want of time or memory.
+    """
 
     reason: str
+    lasting: bool = True
 
 
 def run_source(
@@ -53,17 +64,31 @@ def run_source(
         limits: Of the child.
     """
     task = _Import(source=source, data=data, trace=trace, cache=Cache(workdir / "cache"))
+    direct = DirectTask(source=source, data=data, trace=trace, cache=task.cache)
+    if direct.settled:
+        direct.run(direct.why, workdir, limits)
+        return _as_it_is(direct, SourceFailure(reason=direct.why))
     if not all(task.found(step) for step in task.keys):
         failure = _run(task, workdir, limits)
         if failure is not None:
-            return failure
+            direct.run(failure.reason if failure.lasting else "", workdir, limits)
+            return _as_it_is(direct, failure)
     graph = task.found(GRAPH)
     outputs = tuple(task.found(step) for step in task.keys if step != GRAPH)
     if graph is None or None in outputs:
         return SourceFailure(reason="the child ended without an answer")
-    macs = int(dict(graph.notes).get("macs", "0"))
+    notes = dict(graph.notes)
+    macs = int(notes.pop("macs", "0"))
     paths = tuple(entry.path for entry in outputs if entry is not None)
-    return SourceRun(outputs=paths, graph=graph.path, macs=macs)
+    return SourceRun(outputs=paths, graph=graph.path, macs=macs, notes=tuple(notes.items()))
+
+
+def _as_it_is(direct: DirectTask, failure: SourceFailure) -> SourceRun | SourceFailure:
+    """What there is of a model that could not be made trainable."""
+    found = direct.result(failure.reason)
+    if found is None:
+        return failure
+    return SourceRun(outputs=direct.outputs(), graph=None, macs=None, direct=found)
 
 
 class _Import:
@@ -104,6 +129,8 @@ def _run(task: _Import, workdir: Path, limits: Limits) -> SourceFailure | None:
         ],
     }
     ledger = Ledger(todo, lambda step, line: task.cache.keep(task.keys[step], folder / step, line))
-    ledger.end(run_child(WORKER, job, folder, limits, on_line=ledger.line).ended)
+    ended = run_child(WORKER, job, folder, limits, on_line=ledger.line).ended
+    ledger.end(ended)
     reason = next(iter(ledger.failed.values()), "")
-    return SourceFailure(reason=reason) if reason else None
+    lasting = ended.how in (End.OK, End.CRASHED)
+    return SourceFailure(reason=reason, lasting=lasting) if reason else None

@@ -11,7 +11,21 @@ Pairs = tuple[tuple[str, str], ...]
 
 def source_tools(kind: SourceKind) -> Pairs:
     """What loads a registered model and traces it."""
-    return versions_of("torch", "weighin", *(("keras",) if kind is SourceKind.KERAS else ()))
+    return versions_of("torch", "weighin", *_loaders(kind))
+
+
+def _loaders(kind: SourceKind) -> tuple[str, ...]:
+    match kind:
+        case SourceKind.TORCH_PROGRAM | SourceKind.TORCH_PICKLE:
+            return ()
+        case SourceKind.KERAS:
+            return ("keras",)
+        case SourceKind.ONNX:
+            return ("onnx", "onnxruntime")
+        case SourceKind.SAVED_MODEL:
+            return ("onnx", "tensorflow", "tf2onnx")
+        case SourceKind.KERAS_H5:
+            return ("keras", "onnx", "tensorflow", "tf-keras", "tf2onnx")
 
 
 def file_tools(format: Format, quantization: Quantization | None) -> Pairs:

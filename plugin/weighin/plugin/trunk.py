@@ -12,6 +12,7 @@ from weighin.gates.child import Line
 from weighin.gates.digest import sha256_of
 from weighin.gates.variant import BuildFailure, Format
 from weighin.plugin.buildcache import Cache, Entry, key_of
+from weighin.plugin.direct_run import Direct, FloatFile
 from weighin.plugin.passes.distill import TrainingSettings
 from weighin.plugin.recipe import Quantization, Recipe
 from weighin.plugin.tools import Pairs, file_tools
@@ -61,8 +62,10 @@ class TrunkRequest:
     Attributes:
         trunk: A recipe without quantization.
         steps: The files that are asked for.
-        graph: The registered model in the trainable form.
+        graph: The registered model in the trainable form, or ``None``: then ``direct`` is there.
         graph_tools: What made that.
+        graph_notes: What a reader of the report should know of how it was loaded.
+        direct: Float files of a model that cannot be made trainable.
         calibration: Data set for calibration and comparison.
         training: Data set for fine-tuning, if there is one.
         soft: The teacher's outputs on it, if a teacher is needed.
@@ -75,7 +78,7 @@ class TrunkRequest:
 
     trunk: Recipe
     steps: tuple[Step, ...]
-    graph: Path
+    graph: Path | None
     graph_tools: Pairs
     calibration: Path
     training: Path | None
@@ -85,6 +88,8 @@ class TrunkRequest:
     workdir: Path
     seed: int
     settings: TrainingSettings
+    graph_notes: Pairs = ()
+    direct: Direct | None = None
 
 
 class Trunk:
@@ -99,6 +104,16 @@ class Trunk:
         self._failed: dict[Step, str] = {}
         if request.trunk.distill and request.no_teacher:
             self._fail(self.todo(), request.no_teacher)
+        if request.direct is not None:
+            self._fail_what_needs_a_graph(request.direct)
+
+    def _fail_what_needs_a_graph(self, direct: Direct) -> None:
+        """Without a graph nothing is trained, and not every format can be written."""
+        for step in self.todo():
+            if self.request.trunk.trains:
+                self._fail((step,), f"the model cannot be made trainable: {direct.why}")
+            elif direct.file(step.format) is None:
+                self._fail((step,), direct.why_not(step.format))
 
     def todo(self) -> tuple[Step, ...]:
         """What still has to be made, float files before what is quantized from them."""
@@ -134,8 +149,13 @@ class Trunk:
             sha256=kept.sha256,
             size_bytes=kept.size_bytes,
             tools=tuple(sorted(tools)),
-            notes=(trunk.notes if trunk else ()) + kept.notes,
+            notes=self._origin_notes(step.format) + (trunk.notes if trunk else ()) + kept.notes,
         )
+
+    def _origin_notes(self, format: Format) -> Pairs:
+        direct = self.request.direct
+        file = direct.file(format) if direct is not None else None
+        return file.notes if file is not None else self.request.graph_notes
 
     def accept(self, name: str, line: Line) -> str:
         """Keep what a child made; why not, if it cannot be kept."""
@@ -177,7 +197,8 @@ class Trunk:
         made.unlink(missing_ok=True)
         return {
             "recipe": str(request.trunk),
-            "graph": str(request.graph.resolve()),
+            "graph": str(request.graph.resolve()) if request.graph else None,
+            "floats": {str(file.format): str(file.path.resolve()) for file in self._floats()},
             "kept": str(kept.path.resolve()) if kept else None,
             "trunk": str(made.resolve()),
             "calibration": str(request.calibration.resolve()),
@@ -188,6 +209,9 @@ class Trunk:
             "settings": asdict(request.settings),
             "steps": [self._step_job(step) for step in self.todo()],
         }
+
+    def _floats(self) -> tuple[FloatFile, ...]:
+        return self.request.direct.files if self.request.direct is not None else ()
 
     def _trunk_file(self) -> Entry | None:
         return self._cache.find(self._key, ".pt2")
@@ -213,10 +237,13 @@ class Trunk:
 
 def _trunk_key(request: TrunkRequest) -> str:
     """Decided by the model, and by all that training sees if there is any."""
-    parts: tuple[object, ...] = ("trunk", str(request.trunk), sha256_of(request.graph))
+    direct = request.direct.files if request.direct is not None else ()
+    files = [file.path for file in direct] + ([request.graph] if request.graph else [])
+    origin = tuple(sha256_of(path) for path in files)
+    parts: tuple[object, ...] = ("trunk", str(request.trunk), *origin)
     if request.trunk.trains:
-        files = (request.training, request.soft if request.trunk.distill else None)
-        digests = tuple(sha256_of(path) if path else "" for path in files)
+        sets = (request.training, request.soft if request.trunk.distill else None)
+        digests = tuple(sha256_of(path) if path else "" for path in sets)
         parts = (*parts, digests, request.seed, asdict(request.settings))
     return key_of(*parts, request.graph_tools)
 

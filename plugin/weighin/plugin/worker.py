@@ -1,9 +1,11 @@
 """What runs in a build child: ``python -I -m weighin.plugin.worker job.json``.
 
-Two kinds of job. ``import`` loads a registered model, brings it into the trainable form, saves
-that, and runs it on data sets. ``build`` makes trunks out of that form (float models: pruned,
-distilled, or as it is) and every file of each, so that heavy libraries are loaded once. Before
-each step a line says what begins, after it a line says what came out.
+Three kinds of job. ``import`` loads a registered model, brings it into the trainable form, saves
+that, and runs it on data sets. ``direct`` is for a model that cannot be brought there: it writes
+float files of it as it is, and runs it on data sets. ``build`` makes trunks out of that form
+(float models: pruned, distilled, or as it is) or of those files, and every file of each, so that
+heavy libraries are loaded once. Before each step a line says what begins, after it a line says
+what came out.
 
 What this module does not do: it catches only what a pass says on purpose. Any other error ends
 the child, and the parent makes it the failure of the step that had begun.
@@ -11,6 +13,7 @@ the child, and the parent makes it the failure of the step that had begun.
 
 import hashlib
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +30,7 @@ from weighin.plugin.recipe import Quantization, Recipe, parse_recipe
 
 GRAPH = "graph.pt2"
 IMPORT = "import"
+DIRECT = "direct"
 BUILD = "build"
 TRUNK_STEP = "trunk"
 WORKER = "weighin.plugin.worker"
@@ -67,6 +71,8 @@ def main(arguments: list[str]) -> None:
     reporter = _Reporter(results=results)
     if job["kind"] == IMPORT:
         _import(job, reporter)
+    elif job["kind"] == DIRECT:
+        _direct(job, reporter)
     else:
         _build(job, reporter)
 
@@ -97,20 +103,40 @@ def _import_source(job: Mapping[str, Any], path: Path) -> dict[str, object]:
         batches = (rows.repeat([loaded.batch] + [1] * (rows.dim() - 1))[: loaded.batch],)
     graph = to_graph(loaded.module, batches[0])
     for batch in batches:
-        same_outputs(loaded.module, graph, batch)
+        same_outputs(loaded.reference or loaded.module, graph, batch)
     macs = count_macs(graph, rows[:1])
     save_graph(graph, rows[:1], path)
-    return _file(path) | {"notes": {"macs": str(macs)}}
+    return _file(path) | {"notes": {"macs": str(macs)} | dict(loaded.notes)}
 
 
-def _save_outputs(graph: Graph, task: Mapping[str, Any]) -> dict[str, object]:
-    """Outputs of a graph for every row of a data set."""
+def _direct(job: Mapping[str, Any], reporter: _Reporter) -> None:
+    """Float files and outputs of a model as it is, each a step of its own."""
+    from weighin.plugin.sources.direct import direct_loader, run_on
+
+    load = direct_loader(job["source"])
+    for task in job["floats"]:
+        reporter.step(task["name"], partial(_write_float, load, task, job))
+    for task in job["outputs"]:
+        reporter.step(task["name"], partial(_save_outputs, partial(run_on, load), task))
+
+
+def _write_float(load: Any, task: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, object]:
+    from weighin.plugin.sources.direct import write_float
+
+    path = Path(task["path"])
+    rows = _rows(job["trace"], _COMPARED_ROWS)
+    notes = write_float(load, Format(task["format"]), path, rows)
+    return _file(path) | {"notes": notes | {"not_trainable": job["why"]}}
+
+
+def _save_outputs(run: Callable[[Any], Any], task: Mapping[str, Any]) -> dict[str, object]:
+    """Outputs of a model for every row of a data set."""
     import numpy as np
     import torch
 
     rows = _rows(task["data"])
     with torch.no_grad():
-        outputs = torch.cat([graph(batch) for batch in rows.split(_OUTPUT_BATCH)]).numpy()
+        outputs = torch.cat([run(batch) for batch in rows.split(_OUTPUT_BATCH)]).numpy()
     path = Path(task["path"])
     part = path.with_suffix(".part.npz")
     np.savez(part, outputs=outputs)
@@ -121,9 +147,22 @@ def _save_outputs(graph: Graph, task: Mapping[str, Any]) -> dict[str, object]:
 def _build(job: Mapping[str, Any], reporter: _Reporter) -> None:
     for trunk in job["trunks"]:
         prefix, row = trunk["recipe"], _rows(trunk["calibration"], 1)
+        if trunk["graph"] is None:
+            _build_direct(trunk, row, reporter)
+            continue
         graph = _trunk(trunk, row, reporter)
         for step in trunk["steps"] if graph is not None else ():
             reporter.step(f"{prefix}/{step['name']}", partial(_make_file, graph, row, step, trunk))
+
+
+def _build_direct(trunk: Mapping[str, Any], row: Any, reporter: _Reporter) -> None:
+    """Files of a model without a graph: quantized from, and compared with, its float files."""
+    from weighin.plugin.sources.direct import float_model
+
+    for step in trunk["steps"]:
+        model = float_model(Path(trunk["floats"][step["format"]]), Format(step["format"]))
+        name = f"{trunk['recipe']}/{step['name']}"
+        reporter.step(name, partial(_make_file, model, row, step, trunk))
 
 
 def _trunk(job: Mapping[str, Any], row: Any, reporter: _Reporter) -> Graph | None:
@@ -194,7 +233,9 @@ def _make_file(
     format, path = Format(step["format"]), Path(step["path"])
     part = path.with_name(f"part-{path.name}")
     notes = Notes()
-    if step["quantization"] is None:
+    if step["quantization"] is None and job["graph"] is None:
+        shutil.copyfile(job["floats"][format], part)
+    elif step["quantization"] is None:
         convert(graph, row, format, part)
     else:
         rows = _rows(job["calibration"], _CALIBRATION_ROWS).numpy()
