@@ -87,7 +87,8 @@ def _as_it_is(direct: DirectTask, failure: SourceFailure) -> SourceRun | SourceF
     """What there is of a model that could not be made trainable."""
     found = direct.result(failure.reason)
     if found is None:
-        return failure
+        others = [reason for reason in direct.failed.values() if reason != failure.reason]
+        return SourceFailure(reason="; ".join(dict.fromkeys([failure.reason, *others])))
     return SourceRun(outputs=direct.outputs(), graph=None, macs=None, direct=found)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from weighin.gates.errors import SourceError
 from weighin.plugin.fx import operator_name
-from weighin.plugin.graph import inference_program, own_graph, to_graph
+from weighin.plugin.graph import inference_program, left_in_training, own_graph, to_graph
 
 
 class KerasLike(nn.Module):  # type: ignore[misc]
@@ -61,6 +61,25 @@ def test_dropout_and_batch_norm_left_in_training_mode_are_switched_off(rows: Any
     program = torch.export.export(module.train(), (rows[:1],))
     graph = to_graph(inference_program(program), rows[:1])
     assert torch.allclose(graph(rows), module.eval()(rows), atol=1e-5)
+
+
+def test_what_was_left_in_training_mode_is_noted(rows: Any) -> None:
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.9))
+    notes = [
+        left_in_training(torch.export.export(module.train(mode), (rows[:1],)))
+        for mode in (True, False)
+    ]
+    assert notes == [
+        (("switched_off", "1 batch_norm, 1 dropout (exported in training mode)"),),
+        (),
+    ]
+
+
+def test_a_model_with_a_weight_that_is_nan_is_refused(rows: Any) -> None:
+    broken = nn.Linear(64, 3)
+    broken.weight.data[0, 0] = torch.nan
+    with pytest.raises(SourceError, match="NaN"):
+        to_graph(nn.Sequential(nn.Flatten(), broken).eval(), rows[:2])
 
 
 @pytest.mark.parametrize("frozen", [1, 2, 5])

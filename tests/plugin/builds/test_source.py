@@ -11,6 +11,7 @@ from weighin.plugin.source import SourceKind, content_digest, inspect_source
 SIGNATURE = '[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 1, 8, 8]}}]'
 TORCH = {"pytorch": {"model_data": "data", "code": None}, "python_function": {}}
 KERAS = {"tensorflow": {"data": "data", "model_type": "keras"}, "python_function": {}}
+ONNX = {"onnx": {"data": "model.onnx"}, "python_function": {}}
 
 
 def model(folder: Path, flavors: object, *files: str, inputs: str | None = SIGNATURE) -> Path:
@@ -32,6 +33,8 @@ def model(folder: Path, flavors: object, *files: str, inputs: str | None = SIGNA
         pytest.param(TORCH, "data/model.pt2", SourceKind.TORCH_PROGRAM, id="torch program"),
         pytest.param(TORCH, "data/model.pth", SourceKind.TORCH_PICKLE, id="torch pickle"),
         pytest.param(KERAS, "data/model.keras", SourceKind.KERAS, id="keras"),
+        pytest.param(KERAS, "data/model.h5", SourceKind.KERAS_H5, id="keras 2"),
+        pytest.param(ONNX, "model.onnx", SourceKind.ONNX, id="onnx"),
     ],
 )
 def test_the_kind_is_told_by_the_file_that_is_there(
@@ -42,6 +45,19 @@ def test_the_kind_is_told_by_the_file_that_is_there(
     assert source.model_file == file
     assert source.row_shape == (1, 8, 8)
     assert source.input_dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("flavors", "folder"),
+    [
+        pytest.param(KERAS, "data/model", id="keras 2"),
+        pytest.param({"tensorflow": {"saved_model_dir": "tf2model"}}, "tf2model", id="module"),
+    ],
+)
+def test_a_saved_model_is_a_folder(tmp_path: Path, flavors: object, folder: str) -> None:
+    source = inspect_source(model(tmp_path, flavors, f"{folder}/saved_model.pb"))
+    assert source.kind is SourceKind.SAVED_MODEL
+    assert source.model_file == folder
 
 
 def test_a_model_without_signature_leaves_the_shape_to_the_data(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def max_pool(call: Call) -> Any:
     x, kernel = call.tensor(0), list(call.attributes["kernel_shape"])
     begin, end = _pads(call, x, kernel)
     rounded_up = bool(call.whole("ceil_mode", 0))
-    if begin != end or any(2 * pad > size for pad, size in zip(begin, kernel, strict=True)):
+    if not _paddable(begin, end, kernel):
         x, begin = _padded(x, begin, end, "replicate"), [0] * len(begin)
     run: Any = {1: torch.max_pool1d, 2: torch.max_pool2d}[_spatial(x, call)]
     strides, dilations = _window(call, "strides", x), _window(call, "dilations", x)
@@ -121,12 +121,17 @@ def average_pool(call: Call) -> Any:
     strides = _window(call, "strides", x)
     tools = torch.nn.functional
     run: Any = {1: tools.avg_pool1d, 2: tools.avg_pool2d}[_spatial(x, call)]
-    if begin == end:
+    if _paddable(begin, end, kernel):
         return run(x, kernel, strides, begin, rounded_up, counted)
     if rounded_up:
-        raise SourceError("AveragePool with unequal padding and ceil_mode is not known")
+        raise SourceError("AveragePool with such padding and ceil_mode is not known")
     result = run(_padded(x, begin, end, "constant"), kernel, strides)
     return result if counted else result * _undo_count(x, (begin, end), kernel, strides)
+
+
+def _paddable(begin: list[int], end: list[int], kernel: list[int]) -> bool:
+    """Whether PyTorch's pools can pad so: equally, and by at most half a window."""
+    return begin == end and all(2 * pad <= size for pad, size in zip(begin, kernel, strict=True))
 
 
 def _undo_count(x: Any, pads: tuple[Any, Any], kernel: Any, strides: Any) -> Any:
