@@ -94,6 +94,8 @@ def _ours(
     run = run_source(source, (case.evaluation,), case.calibration, folder / "build", LIMITS)
     if not isinstance(run, SourceRun):
         raise SystemExit(f"{case.name}: {run.reason}")
+    if run.graph is None:
+        raise SystemExit(f"{case.name}: the peers need the trainable form, and it has none")
     reference = keep_reference(run.outputs[0], case.evaluation, folder / "reference.npy")
     request = BuildRequest(
         source=source,
