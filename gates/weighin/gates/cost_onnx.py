@@ -13,7 +13,7 @@ from weighin.gates.variant import Format
 _CONVOLUTIONS = {"Conv", "ConvInteger", "QLinearConv", "FusedConv"}
 _PRODUCTS = {"Gemm", "MatMul", "MatMulInteger", "QLinearMatMul", "FusedMatMul"}
 _WEIGHT_INPUT = {"QLinearConv": 3, "QLinearMatMul": 3}
-_INTEGER = {"INT8", "UINT8"}
+_INTEGER = {"INT8", "UINT8", "INT4", "UINT4"}
 _SHAPE_ARITHMETIC = {
     "Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Expand", "Gather",
     "Identity", "Mul", "Range", "Reshape", "Shape", "Slice", "Squeeze", "Sub", "Transpose",
@@ -202,15 +202,15 @@ def _arithmetic(node: Any, values: dict[str, _Value], makers: dict[str, Any]) ->
     if node.op_type in {"QLinearConv", "QLinearMatMul"}:
         return Arithmetic.INT8
     data, weights = node.input[0], node.input[1]
-    from_integer = [_dequantized_from(name, values, makers) in _INTEGER for name in (data, weights)]
-    match from_integer, values[data].type if data in values else "":
-        case [True, True], _:
+    types = tuple(_dequantized_from(name, values, makers) for name in (data, weights))
+    match (*types, values[data].type if data in values else ""):
+        case ("INT8" | "UINT8", "INT8" | "UINT8", _):
             return Arithmetic.INT8
-        case [False, True], _:
+        case ("", kind, _) if kind in _INTEGER:
             return Arithmetic.WEIGHT_ONLY
-        case [False, False], "FLOAT":
+        case ("", "", "FLOAT"):
             return Arithmetic.FLOAT32
-        case [False, False], "FLOAT16":
+        case ("", "", "FLOAT16"):
             return Arithmetic.FLOAT16
         case _:
             return Arithmetic.OTHER

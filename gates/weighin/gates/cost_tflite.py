@@ -14,7 +14,7 @@ from weighin.gates.variant import Format
 _MACHINE = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 _ITEM_BYTES = {
     "FLOAT32": 4, "FLOAT16": 2, "INT32": 4, "UINT8": 1, "INT64": 8, "BOOL": 1, "INT16": 2,
-    "INT8": 1, "FLOAT64": 8, "UINT32": 4, "UINT16": 2, "UINT64": 8, "INT4": 0.5,
+    "INT8": 1, "FLOAT64": 8, "UINT32": 4, "UINT16": 2, "UINT64": 8, "INT4": 0.5, "INT2": 0.25,
 }  # fmt: skip
 
 

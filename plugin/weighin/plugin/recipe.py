@@ -2,7 +2,11 @@
 
 A recipe is written as its passes joined by ``+``, in this order::
 
-    [pruneNN] [distill | distillNN] [fp16 | dynamic_int8 | int8]      float32 alone: no pass
+    [pruneNN] [distill | distillNN] [qat] [quantization]      float32 alone: no pass
+
+The quantizations are :class:`Quantization`. ``qat`` trains for the quantization that follows:
+for 4-bit weights before ``w4`` and ``mixed``, else for 8 bits; where none follows, ``qat4``
+asks for 4.
 
 ``parse_recipe(str(recipe)) == recipe`` for every recipe, and the text of a parsed recipe is its
 canonical name: ``distill`` alone becomes ``distill50``.
@@ -16,8 +20,9 @@ from weighin.gates.errors import ConfigError
 
 _DEFAULT_WIDTH_PERCENT = 50
 _ALLOWED = (
-    "allowed are [pruneNN][+distill|distillNN][+fp16|dynamic_int8|int8], or float32 alone; "
-    "NN is a percentage from 5 to 95, and distill takes none after prune"
+    "allowed are [pruneNN][+distill|distillNN][+qat][+fp16|w8|w4|dynamic_int8|int8|"
+    "int8_percentile|int8_entropy|int8_mse|int8_a16|mixed], or float32 alone; "
+    "NN is a percentage from 5 to 95, distill takes none after prune, and fp16 does not follow qat"
 )
 _PERCENT = range(5, 96)
 
@@ -26,8 +31,26 @@ class Quantization(StrEnum):
     """How weights and activations are stored."""
 
     FP16 = "fp16"
+    W8 = "w8"
+    W4 = "w4"
     DYNAMIC_INT8 = "dynamic_int8"
     INT8 = "int8"
+    INT8_PERCENTILE = "int8_percentile"
+    INT8_ENTROPY = "int8_entropy"
+    INT8_MSE = "int8_mse"
+    INT8_A16 = "int8_a16"
+    MIXED = "mixed"
+
+    @property
+    def trained_bits(self) -> int | None:
+        """Bits of the weights that training prepares for it; ``None``: there is nothing to."""
+        match self:
+            case Quantization.FP16:
+                return None
+            case Quantization.W4 | Quantization.MIXED:
+                return 4
+            case _:
+                return 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +62,15 @@ class Recipe:
         distill: Whether a teacher's outputs guide the training.
         width_percent: Width of the student, when the student is made by the distillation; the
             pruned model is the student when both passes are asked for.
+        qat_bits: Bits of the weights that quantization-aware training prepares for: 4 or 8, as
+            the quantization wants where there is one; ``None`` without such training.
         quantization: The last pass, if any.
     """
 
     prune_percent: int | None = None
     distill: bool = False
     width_percent: int | None = None
+    qat_bits: int | None = None
     quantization: Quantization | None = None
 
     @property
@@ -55,14 +81,19 @@ class Recipe:
     @property
     def trains(self) -> bool:
         """Whether weights are changed by training."""
-        return self.distill or self.prune_percent is not None
+        return self.distill or self.prune_percent is not None or self.qat_bits is not None
 
     def __str__(self) -> str:
         """The canonical name."""
         prune = () if self.prune_percent is None else (f"prune{self.prune_percent}",)
         distill = (f"distill{self.width_percent or ''}",) if self.distill else ()
         quantization = () if self.quantization is None else (str(self.quantization),)
-        return "+".join((*prune, *distill, *quantization)) or "float32"
+        return "+".join((*prune, *distill, *self._qat(), *quantization)) or "float32"
+
+    def _qat(self) -> tuple[str, ...]:
+        if self.qat_bits is None:
+            return ()
+        return ("qat4",) if self.qat_bits == 4 and self.quantization is None else ("qat",)
 
 
 def parse_recipe(text: str) -> Recipe:
@@ -85,7 +116,10 @@ def _extend(recipe: Recipe, step: str, text: str) -> Recipe:
     """One more pass, which has to come after all passes so far."""
     if recipe.quantization is None:
         if step in tuple(Quantization):
-            return replace(recipe, quantization=Quantization(step))
+            return _quantized(recipe, Quantization(step), text)
+        if recipe.qat_bits is None and step in ("qat", "qat4"):
+            return replace(recipe, qat_bits=4 if step == "qat4" else 8)
+    if recipe.quantization is None and recipe.qat_bits is None:
         pruned, distilled = recipe.prune_percent is not None, recipe.distill
         if step == "distill" and not distilled:
             return replace(recipe, distill=True)
@@ -95,6 +129,14 @@ def _extend(recipe: Recipe, step: str, text: str) -> Recipe:
         if step.startswith("prune") and not pruned and not distilled:
             return replace(recipe, prune_percent=_percent(step.removeprefix("prune"), text))
     raise ConfigError(f"recipe '{text}': '{step}' has no place there; {_ALLOWED}")
+
+
+def _quantized(recipe: Recipe, quantization: Quantization, text: str) -> Recipe:
+    """The last pass, and training that suits it."""
+    bits = None if recipe.qat_bits is None else quantization.trained_bits
+    if recipe.qat_bits is not None and (bits is None or (recipe.qat_bits, bits) == (4, 8)):
+        raise ConfigError(f"recipe '{text}': qat does not prepare for {quantization}; {_ALLOWED}")
+    return replace(recipe, quantization=quantization, qat_bits=bits)
 
 
 def _percent(digits: str, text: str) -> int:

@@ -5,7 +5,7 @@ A float file is converted once, and every quantization starts from it.
 What this module does not do: it starts no child; :mod:`weighin.plugin.crew` does.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from weighin.gates.child import Line
@@ -251,4 +251,4 @@ def _trunk_key(request: TrunkRequest) -> str:
 def _recipe_name(trunk: Recipe, step: Step) -> str:
     if step.quantization is None:
         return str(trunk)
-    return str(step.quantization) if not trunk.trains else f"{trunk}+{step.quantization}"
+    return str(replace(trunk, quantization=step.quantization))

@@ -37,6 +37,7 @@ WORKER = "weighin.plugin.worker"
 _CHECKED_ROWS = 64
 _COMPARED_ROWS = 32
 _CALIBRATION_ROWS = 200
+_ROUNDING_ROWS = 640
 _OUTPUT_BATCH = 128
 _LEAST_AGREEMENT = 1e-2
 
@@ -186,12 +187,16 @@ def _make_trunk(
     from weighin.plugin.load import save_graph
     from weighin.plugin.passes.prune import narrow, prune
 
-    if recipe.prune_percent is not None:
-        cut = prune(graph, row, remove_percent=recipe.prune_percent)
-    else:
-        cut = narrow(graph, row, width_percent=recipe.width_percent or 100)
-    notes = {"macs": f"{cut.macs_before} -> {cut.macs_after} (-{cut.removed_percent:.0f} %)"}
-    notes |= _train(job, recipe, graph)
+    notes = Notes()
+    if recipe.prune_percent is not None or recipe.distill:
+        if recipe.prune_percent is not None:
+            cut = prune(graph, row, remove_percent=recipe.prune_percent)
+        else:
+            cut = narrow(graph, row, width_percent=recipe.width_percent or 100)
+        notes["macs"] = f"{cut.macs_before} -> {cut.macs_after} (-{cut.removed_percent:.0f} %)"
+        notes |= _train(job, recipe, graph)
+    if recipe.qat_bits is not None:
+        notes |= _train_quantized(job, recipe.qat_bits, graph)
     path = Path(job["trunk"])
     save_graph(graph, row, path)
     return _file(path) | {"notes": notes}
@@ -223,6 +228,25 @@ def _train(job: Mapping[str, Any], recipe: Recipe, graph: Graph) -> Notes:
     )
 
 
+def _train_quantized(job: Mapping[str, Any], bits: int, graph: Graph) -> Notes:
+    import numpy as np
+
+    from weighin.plugin.passes.distill import TrainingSettings
+    from weighin.plugin.passes.prune import PassError
+    from weighin.plugin.passes.qat import train_quantized
+
+    if job["training"] is None:
+        raise PassError("quantization-aware training needs training data; set it for this model")
+    with np.load(job["training"]) as data:
+        x, y = np.asarray(data["x"], np.float32), np.asarray(data["y"])
+    settings, seed = TrainingSettings(**job["settings"]), int(job["seed"])
+    trained = train_quantized(
+        graph, x, y, bits=bits, settings=settings, seed=seed, clock=time.monotonic
+    )
+    how = f"{trained.epochs:.1f} epochs of {len(x)} rows in {trained.seconds:.1f} s"
+    return {"qat": f"{bits} bits, {how}, last loss {trained.loss:.3f}"}
+
+
 def _make_file(
     graph: Graph, row: Any, step: Mapping[str, Any], job: Mapping[str, Any]
 ) -> dict[str, object]:
@@ -239,12 +263,31 @@ def _make_file(
         convert(graph, row, format, part)
     else:
         rows = _rows(job["calibration"], _CALIBRATION_ROWS).numpy()
-        wanted = Quantization(step["quantization"])
-        share = quantize(Path(step["float"]), part, format, wanted, rows)
+        wanted, origin = Quantization(step["quantization"]), Path(step["float"])
+        if wanted in (Quantization.W4, Quantization.MIXED):
+            rounded, more = _round(graph, wanted, format, job)
+            notes, origin = notes | more, path.with_name(f"rounded-{path.name}")
+            convert(rounded, row, format, origin)
+        share = quantize(origin, part, format, wanted, rows)
         notes["quantized_weights"] = f"{100 * share:.0f} %"
     notes |= _compare(graph, part, format, job, exact=step["quantization"] is None)
     part.replace(path)
     return _file(path) | {"notes": notes}
+
+
+def _round(
+    graph: Graph, wanted: Quantization, format: Format, job: Mapping[str, Any]
+) -> tuple[Graph, Notes]:
+    """A copy whose weights lie on grids of few bits."""
+    from weighin.plugin.passes.grids import LEAST_BITS
+    from weighin.plugin.passes.mixed import choose_bits, round_all
+
+    rows = _rows(job["calibration"], _ROUNDING_ROWS)
+    if wanted is Quantization.W4:
+        rounded = round_all(graph, rows, 4)
+    else:
+        rounded = choose_bits(graph, rows, least_bits=LEAST_BITS[format])
+    return rounded.graph, dict(rounded.notes)
 
 
 def _compare(

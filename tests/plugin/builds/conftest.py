@@ -61,6 +61,12 @@ def graph_of(rows: Any) -> ToGraph:
     return make
 
 
+@pytest.fixture
+def plain_graph(graph_of: ToGraph) -> Any:
+    """The plain network as a graph of its own."""
+    return graph_of(plain())
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
     """Four classes: which quarter of the picture is the brightest."""

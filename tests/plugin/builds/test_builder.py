@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from weighin.gates.child import Limits, can_isolate, run_command
+from weighin.gates.cost import read_cost
 from weighin.gates.digest import sha256_of
 from weighin.gates.meters.models import load_model
 from weighin.gates.variant import BuildFailure, Format
@@ -66,6 +67,29 @@ def accuracy(result: Any, data: Any) -> float:
     with np.load(data.evaluation) as evaluation:
         answers = [np.array(model(row)).argmax() for row in evaluation["x"][:, None]]
         return float((np.array(answers) == evaluation["y"]).mean())
+
+
+NARROW = {
+    "mixed": {"weight_only", "float32"},
+    "qat+w4": {"weight_only"},
+}
+
+
+def test_every_quantization_classifies_and_is_understood_by_the_cost_reader(
+    torch_program: Path, data: Any, tmp_path: Path
+) -> None:
+    request = request_of(torch_program, data, tmp_path, recipes=tuple(NARROW))
+    results = build_variants(request, quiet)
+    made = [result for result in results if isinstance(result, Built)]
+    assert len(made) == len(results), results
+    for result in made:
+        assert accuracy(result, data) >= 0.8, result
+        cost = read_cost(result.path, result.format)
+        assert set(map(str, cost.arithmetics)) <= NARROW[result.recipe]
+        assert cost.unsized == ()
+    notes = {result.recipe: dict(result.notes) for result in made}
+    assert "layers" in notes["mixed"]["bits"] or "the rest" in notes["mixed"]["bits"]
+    assert notes["qat+w4"]["qat"].startswith("4 bits, 3.0 epochs")
 
 
 def test_every_recipe_comes_in_every_format_and_order(built: tuple[Any, ...]) -> None:

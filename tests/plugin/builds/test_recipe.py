@@ -1,5 +1,7 @@
 """The grammar of recipes."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,12 +18,21 @@ student = st.builds(
 plain = st.builds(Recipe, quantization=quantization)
 
 
-@given(pruned | student | plain)
+def trained(recipe: Recipe, bits: int) -> Recipe:
+    """The same recipe with the training that suits its quantization."""
+    last = recipe.quantization
+    return replace(recipe, qat_bits=bits if last is None else last.trained_bits)
+
+
+with_qat = st.builds(trained, pruned | student | plain, st.sampled_from((4, 8)))
+
+
+@given(pruned | student | plain | with_qat)
 def test_a_recipe_is_the_recipe_of_its_name(recipe: Recipe) -> None:
     assert parse_recipe(str(recipe)) == recipe
 
 
-@given(pruned | student | plain)
+@given(pruned | student | plain | with_qat)
 def test_a_trunk_is_the_same_without_quantization(recipe: Recipe) -> None:
     trunk = recipe.trunk
     assert trunk.quantization is None
@@ -36,6 +47,8 @@ def test_a_trunk_is_the_same_without_quantization(recipe: Recipe) -> None:
         ("distill", "distill50"),
         ("distill+int8", "distill50+int8"),
         ("prune50+distill+int8", "prune50+distill+int8"),
+        ("qat4+w4", "qat+w4"),
+        ("prune50+distill+qat+mixed", "prune50+distill+qat+mixed"),
     ],
 )
 def test_names_become_canonical(text: str, canonical: str) -> None:
@@ -47,7 +60,7 @@ def test_names_become_canonical(text: str, canonical: str) -> None:
     [
         *("", "int4", "INT8", "prune", "prune0", "prune100", "prune05", "prune50.5", "distill-1"),
         *("int8+prune50", "prune50+distill50", "float32+int8", "int8+fp16", "distill+distill"),
-        *("+int8", "int8+"),
+        *("+int8", "int8+", "qat+fp16", "qat4+int8", "qat+qat", "int8+qat", "qat+prune50", "qat3"),
     ],
 )
 def test_nonsense_is_refused_with_what_is_allowed(text: str) -> None:
