@@ -64,7 +64,7 @@ def graph_of(rows: Any) -> ToGraph:
 @pytest.fixture
 def plain_graph(graph_of: ToGraph) -> Any:
     """The plain network as a graph of its own."""
-    return graph_of(plain())
+    return graph_of(plain(), None)
 
 
 @pytest.fixture(scope="session")
