@@ -45,15 +45,38 @@ def quantize(
             _quantize_litert(float_path, path, quantization, rows)
         case Format.ONNX:
             _quantize_onnx(float_path, path, quantization, rows)
-    return _share(path, format, quantization)
+        case Format.ORT | Format.EXECUTORCH | Format.COREML:
+            raise ValueError(f"{format} files are not quantized as files")
+    return quantized_share(path, format, quantization)
 
 
 def weight_types(path: Path, format: Format) -> Mapping[str, int]:
     """How many weights a file stores in each type; shapes, biases and offsets not counted."""
-    return _litert_weights(path) if format is Format.LITERT else _onnx_weights(path)
+    match format:
+        case Format.LITERT:
+            return _litert_weights(path)
+        case Format.ONNX:
+            return _onnx_weights(path)
+        case Format.ORT:
+            from weighin.plugin.formats.ort import ort_weights
+
+            return ort_weights(path)
+        case Format.EXECUTORCH:
+            from weighin.plugin.formats.executorch import pte_weights
+
+            return pte_weights(path)
+        case Format.COREML:
+            from weighin.plugin.formats.coreml import coreml_weights
+
+            return coreml_weights(path)
 
 
-def _share(path: Path, format: Format, quantization: Quantization) -> float:
+def quantized_share(path: Path, format: Format, quantization: Quantization) -> float:
+    """Share of a file's weights that are stored in the type that a quantization is for.
+
+    Raises:
+        PassError: less than half of them are.
+    """
     counts = weight_types(path, format)
     wanted = sum(counts.get(name, 0) for name in _WANTED[quantization])
     share = wanted / max(1, sum(counts.values()))
