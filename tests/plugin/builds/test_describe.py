@@ -1,5 +1,6 @@
 """What is written about inputs and outputs is what is read, in every format that is a file."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,36 @@ def test_a_litert_file_keeps_every_byte_behind_its_description(
     assert read_interface(path, Format.LITERT) == interface
     assert interface.inputs[0].shape == (1, 8)
     assert (answer(path, Format.LITERT) == before).all()
+
+
+def weights_behind(tflite: bytes) -> bytes:
+    """The same file with its weights after the FlatBuffer, named by their place in the file."""
+    schema: Any = import_module("ai_edge_litert.schema_py_generated")
+    flatbuffers: Any = import_module("flatbuffers")
+    model = schema.ModelT.InitFromPackedBuf(tflite, 0)
+    held = max((one for one in model.buffers if one.data is not None), key=lambda b: len(b.data))
+    weights, held.data = bytes(held.data), None
+    held.size, held.offset = len(weights), 2**20
+    for _ in range(2):
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        packed = bytes(builder.Output())
+        packed += bytes(-len(packed) % 64)
+        held.offset = len(packed)
+    return packed + weights
+
+
+def test_weights_behind_the_flatbuffer_are_found_at_their_new_place(
+    tmp_path: Path, litert: bytes
+) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(litert)
+    before = answer(path, Format.LITERT)
+    path.write_bytes(weights_behind(litert))
+    for labels in (LABELS[:3], ("a", "b", "c")):
+        interface = describe_file(path, Format.LITERT, Meaning(labels=labels))
+        assert read_interface(path, Format.LITERT) == interface
+        assert (answer(path, Format.LITERT) == before).all()
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=99)), max_size=5))

@@ -2,13 +2,15 @@
 
 A FlatBuffer refers to its parts by forward distances. So a new root that refers to the old parts
 can stand *in front of* them: weights stay as they are, and keep their alignment, which packing
-the file anew from Python would lose.
+the file anew from Python would lose. Only weights that stand behind the FlatBuffer are named by
+their place in the file, and these places are moved.
 
 Source: https://flatbuffers.dev/internals, and TensorFlow Lite's ``schema.fbs`` (tables Model,
 Buffer, Metadata).
 """
 
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ _HEADER = 8
 _VERSION, _BUFFERS, _METADATA, _FIELDS = 0, 4, 6, 10
 """Places of fields in the table Model, and how many it has."""
 
+_OFFSET_ENTRY = 6
+"""Entry of the field ``offset`` in the vtable of a Buffer."""
+
 
 def read_metadata(data: bytes, key: str) -> bytes | None:
     """A metadata entry of a file, or ``None``."""
@@ -27,7 +32,7 @@ def read_metadata(data: bytes, key: str) -> bytes | None:
     for place in range(model.MetadataLength()):
         entry = model.Metadata(place)
         if entry.Name() == key.encode():
-            return bytes(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+            return _content(data, model.Buffers(entry.Buffer()))
     return None
 
 
@@ -35,8 +40,7 @@ def add_metadata(path: Path, key: str, content: bytes) -> None:
     """Add an entry to a file, or replace it.
 
     Raises:
-        PassError: the file keeps weights outside of its FlatBuffer, which would have to move, or
-            is of a newer kind.
+        PassError: the file is of a newer kind, or has operators with options outside of it.
     """
     data = path.read_bytes()
     if read_metadata(data, key) == content:
@@ -44,10 +48,32 @@ def add_metadata(path: Path, key: str, content: bytes) -> None:
     model = _model(data)
     if _field_count(data) > _FIELDS:
         raise PassError("the .tflite file's root has fields that are not known here")
-    if any(model.Buffers(place).Offset() > 1 for place in range(model.BuffersLength())):
-        raise PassError("a .tflite file of over 2 GB cannot be given a description")
+    if any(operator.LargeCustomOptionsOffset() > 1 for operator in _operators(model)):
+        raise PassError("the .tflite file has operators whose options stand behind the FlatBuffer")
     front = _front(data, key, content)
-    path.write_bytes(front + data)
+    path.write_bytes(front + _moved(data, len(front)))
+
+
+def _moved(data: bytes, by: int) -> bytes:
+    """The old file, with the places of what stands behind its FlatBuffer moved."""
+    moved, model = bytearray(data), _model(data)
+    for place in range(model.BuffersLength()):
+        buffer = model.Buffers(place)
+        if buffer.Offset() > 1:  # 1 was a placeholder of the writer
+            at = buffer._tab.Pos + buffer._tab.Offset(_OFFSET_ENTRY)
+            struct.pack_into("<Q", moved, at, buffer.Offset() + by)
+    return bytes(moved)
+
+
+def _content(data: bytes, buffer: Any) -> bytes:
+    if buffer.Offset() > 1:
+        return data[buffer.Offset() : buffer.Offset() + buffer.Size()]
+    return b"" if buffer.DataIsNone() else bytes(buffer.DataAsNumpy().tobytes())
+
+
+def _operators(model: Any) -> Iterator[Any]:
+    for graph in (model.Subgraphs(place) for place in range(model.SubgraphsLength())):
+        yield from (graph.Operators(place) for place in range(graph.OperatorsLength()))
 
 
 def _model(data: bytes) -> Any:
