@@ -1,4 +1,4 @@
-"""ResNet-20 in every format: ``python tests/benchmarks/formats.py [images]``.
+"""ResNet-20 in every format: ``python tests/benchmarks/formats.py [images [format ...]]``.
 
 Needs the real model in ``../shared``. Prints bytes, CPU seconds of making the files of a format
 (libraries loaded, the registered model imported before), the check against the registered model,
@@ -68,7 +68,7 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def main(count: int, work: Path) -> None:
+def main(count: int, formats: tuple[Format, ...], work: Path) -> None:
     calibration, _ = images("train10k.npz", 200)
     np.savez(work / "calibration.npz", x=calibration)
     request = BuildRequest(
@@ -83,7 +83,7 @@ def main(count: int, work: Path) -> None:
     build_variants(request, lambda *_: None)
     rows, labels = images("eval.npz", count)
     print("| file | bytes | difference | agreement | accuracy |\n| --- | --- | --- | --- | --- |")
-    for format in Format:
+    for format in formats:
         before = cpu_seconds()
         results = build_variants(replace(request, formats=(format,)), lambda *_: None)
         seconds = cpu_seconds() - before
@@ -100,5 +100,6 @@ def main(count: int, work: Path) -> None:
 
 
 if __name__ == "__main__":
+    chosen = tuple(map(Format, sys.argv[2:])) or tuple(Format)
     with tempfile.TemporaryDirectory() as folder:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000, Path(folder))
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000, chosen, Path(folder))

@@ -188,6 +188,6 @@ def read_cost(path: Path, fmt: Format) -> ModelCost:
 
             return read_onnx(path)
         case Format.ORT | Format.EXECUTORCH | Format.COREML:
-            raise SourceError(f"{_UNCOUNTED[fmt]}: nothing is predicted for {fmt.suffix} files")
+            raise SourceError(f"{path.name}: nothing is predicted for it: {_UNCOUNTED[fmt]}")
         case _:
             assert_never(fmt)

@@ -101,13 +101,14 @@ def weights_behind(tflite: bytes) -> bytes:
     held = max((one for one in model.buffers if one.data is not None), key=lambda b: len(b.data))
     weights, held.data = bytes(held.data), None
     held.size, held.offset = len(weights), 2**20
-    for _ in range(2):
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), b"TFL3")
-        packed = bytes(builder.Output())
-        packed += bytes(-len(packed) % 64)
-        held.offset = len(packed)
-    return packed + weights
+    held.offset = len(packed(model, flatbuffers.Builder(1024)))
+    return packed(model, flatbuffers.Builder(1024)) + weights
+
+
+def packed(model: Any, builder: Any) -> bytes:
+    builder.Finish(model.Pack(builder), b"TFL3")
+    data = bytes(builder.Output())
+    return data + bytes(-len(data) % 64)
 
 
 def test_weights_behind_the_flatbuffer_are_found_at_their_new_place(
