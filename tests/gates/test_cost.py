@@ -236,7 +236,7 @@ def test_a_file_that_is_no_model_is_a_source_error_that_names_it(
 ) -> None:
     path = tmp_path / f"m{fmt.suffix}"
     path.write_bytes(content)
-    with pytest.raises(SourceError, match=r"m\.(tflite|onnx)"):
+    with pytest.raises(SourceError, match=r"m\."):
         read_cost(path, fmt)
 
 

@@ -35,7 +35,7 @@ def candidate(path: Path) -> Candidate:
     return Candidate(
         label=path.name,
         path=path,
-        format=Format.LITERT if path.suffix == ".tflite" else Format.ONNX,
+        format=next(format for format in Format if path.name.endswith(format.suffix)),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
@@ -60,6 +60,16 @@ def dense(path: Path, weights: np.ndarray[Any, Any]) -> Path:
 
     node = helper.make_node("MatMul", ["x", "weights"], ["logits"])
     return graph(path, [node], [numpy_helper.from_array(weights, "weights")], weights.shape[1])
+
+
+def as_ort(path: Path, ort_path: Path) -> None:
+    """The same model in the runtime's own format."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(ort_path)
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def endless(path: Path) -> Path:
@@ -139,6 +149,8 @@ def weighed(
     folder = tmp_path_factory.mktemp("variants")
     shutil.copy(tiny_onnx, folder / "float32.onnx")
     shutil.copy(tiny_tflite, folder / "float32.tflite")
+    shutil.copy(tiny_tflite, folder / "float32.mlpackage.zip")
+    as_ort(tiny_onnx, folder / "float32.ort")
     random = np.random.default_rng(5)
     dense(folder / "int8.onnx", random.normal(size=(8, 3)).astype(np.float32))
     dense(folder / "nan.onnx", np.full((8, 3), np.nan, np.float32))
@@ -163,7 +175,7 @@ def weighed(
 Weighed = tuple[dict[str, Candidate], dict[str, dict[Metric, Reading]]]
 
 
-@pytest.mark.parametrize("label", ["float32.onnx", "float32.tflite", "int8.onnx"])
+@pytest.mark.parametrize("label", ["float32.onnx", "float32.ort", "float32.tflite", "int8.onnx"])
 @pytest.mark.parametrize("metric", MEASURED)
 def test_a_good_file_gets_a_number_bound_to_its_bytes(
     weighed: Weighed, label: str, metric: Metric
@@ -181,7 +193,15 @@ def test_a_good_file_gets_a_number_bound_to_its_bytes(
     assert reading.measured_at == NOW
 
 
-@pytest.mark.parametrize("label", ["float32.onnx", "float32.tflite"])
+def test_what_runs_elsewhere_has_a_size_and_a_reason_for_everything_else(weighed: Weighed) -> None:
+    readings = dict(weighed[1]["float32.mlpackage.zip"])
+    assert isinstance(readings.pop(Metric.SIZE_MIB), Measurement)
+    for reading in readings.values():
+        assert isinstance(reading, Unreadable)
+        assert reading.reason == "Core ML runs only on macOS and iOS"
+
+
+@pytest.mark.parametrize("label", ["float32.onnx", "float32.ort", "float32.tflite"])
 def test_the_same_model_loses_nothing(weighed: Weighed, label: str) -> None:
     drop = weighed[1][label][Metric.ACCURACY_DROP_POINTS]
     assert isinstance(drop, Measurement)

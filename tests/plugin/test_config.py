@@ -52,6 +52,11 @@ def test_the_commented_example_of_the_template_is_valid_too() -> None:
         pytest.param("[budgets.pixel-99]\nsize_mib = 3", "budgets.pixel-99: unknown name 'pixel-99'", id="unknown-device-in-budgets"),
         pytest.param(MODEL + "devices = ['pixle-4']", "models.digits.devices: unknown name 'pixle-4' (did you mean 'pixel-4'?); allowed: ", id="unknown-device"),
         pytest.param(MODEL + "formats = ['tflite']", "models.digits.formats: unknown name 'tflite' (did you mean 'litert'?); allowed: litert, onnx", id="unknown-format"),
+        pytest.param(MODEL + "preprocessing = { men = [1.0] }", "models.digits.preprocessing.men: unknown key (did you mean 'mean'?)", id="unknown-preprocessing"),
+        pytest.param(MODEL + "preprocessing = { std = [0.0] }", "models.digits.preprocessing.std: must not be 0", id="division-by-zero"),
+        pytest.param(MODEL + "preprocessing = { mean = [1.0, 2.0], std = [1.0, 1.0, 1.0] }", "models.digits.preprocessing: mean and std", id="two-means-three-stds"),
+        pytest.param(MODEL + "labels = ['a']\nclasses = 2", "models.digits.labels: are 1 for 2 classes", id="labels-and-classes"),
+        pytest.param(MODEL + "labels = ['a']\nlabels_file = 'l.txt'", "models.digits.labels_file: must not be set beside labels", id="labels-twice"),
         pytest.param(MODEL + "devices = []", "models.digits.devices: must not be empty", id="no-devices"),
         pytest.param(MODEL.replace("int8", "int9"), "models.digits.recipes: ", id="unknown-recipe"),
         pytest.param(MODEL.replace('"int8"', '"prune50"'), "'prune50' needs training data; set models.digits.training", id="pruning-without-training-data"),
@@ -113,3 +118,12 @@ def test_the_most_specific_budget_wins() -> None:
 def test_a_model_without_a_table_is_named() -> None:
     with pytest.raises(ConfigError, match=r"no table \[models.cats\]; it describes: digits"):
         parse(MODEL).model("cats")
+
+
+def test_labels_come_from_a_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "weighin.toml"
+    path.write_text(MODEL + "labels_file = 'labels.txt'")
+    with pytest.raises(ConfigError, match=r"models.digits.labels_file: cannot be read"):
+        load_config(path)
+    (tmp_path / "labels.txt").write_text("zero\n\n  one  \n", encoding="utf-8")
+    assert load_config(path).models["digits"].meaning.labels == ("zero", "one")

@@ -13,7 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
 
+from weighin.gates.errors import SourceError
 from weighin.gates.variant import Format
+
+_UNCOUNTED = {
+    Format.ORT: "its operators are those of the .onnx file, fused for one runtime",
+    Format.EXECUTORCH: "its operators are inside of what was handed to XNNPACK",
+    Format.COREML: "its operators are Core ML's own",
+}
 
 
 class Kind(StrEnum):
@@ -168,7 +175,8 @@ def read_cost(path: Path, fmt: Format) -> ModelCost:
     """Read what the model in ``path`` costs.
 
     Raises:
-        SourceError: the file is not a readable model of this format.
+        SourceError: the file is not a readable model of this format, or its costs cannot be
+            counted in it.
     """
     match fmt:
         case Format.LITERT:
@@ -179,5 +187,7 @@ def read_cost(path: Path, fmt: Format) -> ModelCost:
             from weighin.gates.cost_onnx import read_onnx
 
             return read_onnx(path)
+        case Format.ORT | Format.EXECUTORCH | Format.COREML:
+            raise SourceError(f"{path.name}: nothing is predicted for it: {_UNCOUNTED[fmt]}")
         case _:
             assert_never(fmt)

@@ -9,16 +9,43 @@ class Format(StrEnum):
 
     LITERT = "litert"
     ONNX = "onnx"
+    ORT = "ort"
+    EXECUTORCH = "executorch"
+    COREML = "coreml"
 
     @property
     def suffix(self) -> str:
         """File name ending, with its dot."""
-        return ".tflite" if self is Format.LITERT else ".onnx"
+        return _SUFFIXES[self]
 
     @property
     def runtime_package(self) -> str:
-        """The Python distribution whose version is the runtime's version."""
-        return "ai-edge-litert" if self is Format.LITERT else "onnxruntime"
+        """The Python distribution whose version is the runtime's version.
+
+        Core ML has none, because its runtime is a part of the phone: the converter's stands for it.
+        """
+        return _PACKAGES[self]
+
+    @property
+    def runs_elsewhere(self) -> str:
+        """Why this machine cannot run such a file, whatever is installed; empty if it can."""
+        return "Core ML runs only on macOS and iOS" if self is Format.COREML else ""
+
+
+_SUFFIXES = {
+    Format.LITERT: ".tflite",
+    Format.ONNX: ".onnx",
+    Format.ORT: ".ort",
+    Format.EXECUTORCH: ".pte",
+    Format.COREML: ".mlpackage.zip",
+}
+_PACKAGES = {
+    Format.LITERT: "ai-edge-litert",
+    Format.ONNX: "onnxruntime",
+    Format.ORT: "onnxruntime",
+    Format.EXECUTORCH: "executorch",
+    Format.COREML: "coremltools",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

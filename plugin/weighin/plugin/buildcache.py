@@ -37,7 +37,7 @@ class Cache:
         """What was kept under a key; ``None`` if there is nothing whole."""
         path = self._folder / f"{key}{suffix}"
         try:
-            receipt = json.loads(path.with_suffix(".json").read_text())
+            receipt = json.loads(self._receipt(key).read_text())
             size_bytes, sha256 = path.stat().st_size, sha256_of(path)
         except (FileNotFoundError, ValueError):
             return None
@@ -46,14 +46,22 @@ class Cache:
         notes = tuple((str(name), str(text)) for name, text in receipt["notes"])
         return Entry(path=path, sha256=sha256, size_bytes=size_bytes, notes=notes)
 
-    def keep(self, key: str, made: Path, claim: Mapping[str, object]) -> str:
+    def keep(
+        self, key: str, made: Path, claim: Mapping[str, object], suffix: str | None = None
+    ) -> str:
         """Copy a file that a child made and claims a digest for.
+
+        Args:
+            key: To find it under.
+            made: The file; it stays where it is.
+            claim: What the child says of it.
+            suffix: To find it under; its own if ``None``.
 
         Returns:
             Why it was not kept; empty if it was.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        kept = self._folder / f"{key}{made.suffix}"
+        kept = self._folder / f"{key}{made.suffix if suffix is None else suffix}"
         part = kept.with_name(f"{kept.name}.part")
         try:
             shutil.copyfile(made, part, follow_symlinks=False)
@@ -64,10 +72,13 @@ class Cache:
             return "the file is not the one that the child reported"
         part.replace(kept)
         receipt = {"sha256": sha256, "notes": _notes(claim.get("notes"))}
-        written = kept.with_suffix(".json.part")
+        written = kept.with_name(f"{key}.json.part")
         written.write_text(json.dumps(receipt))
-        written.replace(kept.with_suffix(".json"))
+        written.replace(self._receipt(key))
         return ""
+
+    def _receipt(self, key: str) -> Path:
+        return self._folder / f"{key}.json"
 
 
 def key_of(*parts: object) -> str:

@@ -17,6 +17,7 @@ from weighin.gates.child import Limits
 from weighin.gates.variant import BuildFailure, Format
 from weighin.plugin.buildcache import key_of
 from weighin.plugin.crew import Results, build_trunks
+from weighin.plugin.describe import Meaning
 from weighin.plugin.passes.distill import TrainingSettings
 from weighin.plugin.recipe import Recipe
 from weighin.plugin.source import Source
@@ -45,6 +46,7 @@ class BuildRequest:
         workers: How many children at once.
         seed: Of everything random.
         settings: How to fine-tune.
+        meaning: What to write into each file about its inputs and outputs.
     """
 
     source: Source
@@ -59,6 +61,7 @@ class BuildRequest:
     workers: int = 2
     seed: int = 0
     settings: TrainingSettings = field(default_factory=TrainingSettings)
+    meaning: Meaning = field(default_factory=Meaning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +171,7 @@ def _trunk_request(
         workdir=request.workdir,
         seed=request.seed,
         settings=request.settings,
+        meaning=request.meaning,
     )
 
 

@@ -20,6 +20,7 @@ from weighin.gates.errors import ConfigError
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.profile import HOST, profile_names
 from weighin.gates.variant import Format
+from weighin.plugin.describe import Meaning, Preprocessing, check_preprocessing
 from weighin.plugin.recipe import parse_recipe
 
 FILE_NAME = "weighin.toml"
@@ -107,7 +108,15 @@ class ModelConfig:
     min_rows: _Count = 50
     min_class_share: _Share = 0.01
     value_range: tuple[float, float] | None = None
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    labels: tuple[str, ...] = ()
+    labels_file: str | None = None
     budgets: _BudgetTable = field(default_factory=dict)
+
+    @property
+    def meaning(self) -> Meaning:
+        """What is written into every variant about its inputs and outputs."""
+        return Meaning(preprocessing=self.preprocessing, labels=self.labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +190,7 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    return parse_config(document, file=path.name)
+    return _with_labels(parse_config(document, file=path.name), path)
 
 
 def parse_config(document: Mapping[str, object], *, file: str = FILE_NAME) -> Config:
@@ -202,6 +211,26 @@ def parse_config(document: Mapping[str, object], *, file: str = FILE_NAME) -> Co
     return config
 
 
+def _with_labels(config: Config, path: Path) -> Config:
+    """Read the label files, one label a line: what they say decides what is built.
+
+    Raises:
+        ConfigError: a file cannot be read.
+    """
+    models: dict[str, ModelConfig] = {}
+    for name, model in config.models.items():
+        models[name] = model
+        if model.labels_file is not None:
+            try:
+                text = (path.parent / model.labels_file).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                where = f"{path.name}: models.{name}.labels_file"
+                raise ConfigError(f"{where}: cannot be read: {error}") from error
+            labels = tuple(line.strip() for line in text.splitlines() if line.strip())
+            models[name] = dataclasses.replace(model, labels=labels)
+    return dataclasses.replace(config, models=models)
+
+
 def _mistakes(config: Config) -> Iterable[str]:
     """What the types cannot see: names that must exist, units, bounds."""
     yield from _budget_mistakes("budgets", config.budgets)
@@ -211,6 +240,7 @@ def _mistakes(config: Config) -> Iterable[str]:
         yield from _name_mistakes(f"{where}.devices", model.devices, profile_names())
         yield from _name_mistakes(f"{where}.formats", model.formats, tuple(Format))
         yield from _recipe_mistakes(f"{where}.recipes", model)
+        yield from _meaning_mistakes(where, model)
 
 
 def _recipe_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
@@ -224,6 +254,17 @@ def _recipe_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
             continue
         if recipe.trains and model.training is None:
             yield f"{where}: '{text}' needs training data; set {where.rsplit('.', 1)[0]}.training"
+
+
+def _meaning_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
+    try:
+        check_preprocessing(model.preprocessing)
+    except ConfigError as error:
+        yield f"{where}.{error}"
+    if model.labels and model.labels_file is not None:
+        yield f"{where}.labels_file: must not be set beside labels"
+    if model.labels and model.classes is not None and len(model.labels) != model.classes:
+        yield f"{where}.labels: are {len(model.labels)} for {model.classes} classes"
 
 
 def _name_mistakes(where: str, names: Iterable[str], allowed: Iterable[str]) -> Iterable[str]:
@@ -298,7 +339,7 @@ def _keys_at(location: list[str]) -> tuple[str, ...]:
     """The keys that the table at ``location`` may have."""
     record: type = Config
     if location[:1] == ["models"]:
-        record = ModelConfig
+        record = Preprocessing if location[2:] == ["preprocessing"] else ModelConfig
     elif location:
         record = get_type_hints(Config)[location[0]]
     return tuple(field.name for field in dataclasses.fields(record))

@@ -12,7 +12,7 @@ from weighin.plugin.fx import Graph
 
 
 def convert(graph: Graph, row: Any, format: Format, path: Path) -> None:
-    """Write a graph in a format.
+    """Write a graph in LiteRT's or ONNX's format; the others have modules of their own.
 
     Args:
         graph: In inference mode.
@@ -25,6 +25,8 @@ def convert(graph: Graph, row: Any, format: Format, path: Path) -> None:
             _to_litert(graph, row, path)
         case Format.ONNX:
             _to_onnx(graph, row, path)
+        case Format.ORT | Format.EXECUTORCH | Format.COREML:
+            raise ValueError(f"{format} files are not made here")
 
 
 def _to_litert(graph: Graph, row: Any, path: Path) -> None:

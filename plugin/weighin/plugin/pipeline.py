@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 
 from weighin.gates.child import Limits
@@ -33,6 +32,7 @@ from weighin.plugin.publish import publish_weigh_in, refuse, still_good
 from weighin.plugin.reference import Reference, keep_reference
 from weighin.plugin.source import Source, inspect_source
 from weighin.plugin.source_run import SourceFailure, run_source
+from weighin.plugin.tools import versions_of
 from weighin.plugin.trunk import Built
 from weighin.plugin.weighing import Scales, weigh_variants
 from weighin.registry.git import commit
@@ -41,6 +41,8 @@ from weighin.registry.store import keep_variants
 TOOLS = (
     "weighin",
     "ai-edge-litert",
+    "coremltools",
+    "executorch",
     "keras",
     "litert-quantizer",
     "litert-torch",
@@ -49,6 +51,7 @@ TOOLS = (
     "onnxruntime",
     "onnxscript",
     "torch",
+    "torchao",
 )
 """Packages whose versions decide what a variant is."""
 
@@ -111,7 +114,7 @@ def plan_for(project: Project, model: str) -> Plan:
         replace(digest_of(role, path), path=path.relative_to(project.root).as_posix())
         for role, path in data_paths(project, model).items()
     )
-    return make_plan(project.config, model, data, {name: version(name) for name in TOOLS})
+    return make_plan(project.config, model, data, dict(versions_of(*TOOLS)))
 
 
 def data_paths(project: Project, model: str) -> dict[Role, Path]:
@@ -243,6 +246,7 @@ def build(job: Job, source: Source) -> tuple[Built | BuildFailure, ...]:
         workers=config.workers,
         seed=config.seed,
         settings=TrainingSettings(epochs=config.epochs, train_seconds=config.train_seconds),
+        meaning=job.plan.settings.meaning,
     )
     if teacher is not None:
         registered = find_version(job.connection, *parse_reference(teacher))

@@ -42,6 +42,11 @@ class Quantization(StrEnum):
     MIXED = "mixed"
 
     @property
+    def rounds_in_the_graph(self) -> bool:
+        """Whether weights are rounded in the trainable form, before the file is written."""
+        return self in (Quantization.W4, Quantization.MIXED)
+
+    @property
     def trained_bits(self) -> int | None:
         """Bits of the weights that training prepares for it; ``None``: there is nothing to."""
         match self:

@@ -37,6 +37,12 @@ def file_tools(format: Format, quantization: Quantization | None) -> Pairs:
         case Format.ONNX:
             names = ["onnx", "onnxscript"]
             names += [] if quantization is None else ["onnxruntime"]
+        case Format.ORT:
+            names = ["onnx", "onnxscript", "onnxruntime"]
+        case Format.EXECUTORCH:
+            names = ["executorch"] if quantization is None else ["executorch", "torchao"]
+        case Format.COREML:
+            names = ["coremltools"]
     return versions_of("weighin", *names)
 
 

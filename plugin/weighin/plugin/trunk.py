@@ -1,17 +1,18 @@
 """What is left to do for one trunk: one float model, in every format and quantization.
 
-A float file is converted once, and every quantization starts from it.
+A file is made from the trunk's graph, or from another file, its origin, which is made once.
 
 What this module does not do: it starts no child; :mod:`weighin.plugin.crew` does.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from weighin.gates.child import Line
 from weighin.gates.digest import sha256_of
 from weighin.gates.variant import BuildFailure, Format
 from weighin.plugin.buildcache import Cache, Entry, key_of
+from weighin.plugin.describe import Meaning
 from weighin.plugin.direct_run import Direct, FloatFile
 from weighin.plugin.passes.distill import TrainingSettings
 from weighin.plugin.recipe import Quantization, Recipe
@@ -54,6 +55,23 @@ class Step:
         """What the child calls it."""
         return f"{self.quantization or 'float32'}{self.format.suffix}"
 
+    @property
+    def base(self) -> Format:
+        """The format of the float file that it is made from, at the latest; its own if none."""
+        return self.origins[0].format if self.origins else self.format
+
+    @property
+    def origins(self) -> "tuple[Step, ...]":
+        """The files that this one is made from, one out of the other, the first one first."""
+        match self.format:
+            case Format.LITERT | Format.ONNX if self.quantization is not None:
+                return (Step(format=self.format, quantization=None),)
+            case Format.ORT:
+                origin = Step(format=Format.ONNX, quantization=self.quantization)
+                return (*origin.origins, origin)
+            case Format.LITERT | Format.ONNX | Format.EXECUTORCH | Format.COREML:
+                return ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrunkRequest:
@@ -74,6 +92,7 @@ class TrunkRequest:
         workdir: For the cache.
         seed: Of everything random.
         settings: How to fine-tune.
+        meaning: What to write into each file about its inputs and outputs.
     """
 
     trunk: Recipe
@@ -90,6 +109,7 @@ class TrunkRequest:
     settings: TrainingSettings
     graph_notes: Pairs = ()
     direct: Direct | None = None
+    meaning: Meaning = field(default_factory=Meaning)
 
 
 class Trunk:
@@ -110,19 +130,23 @@ class Trunk:
     def _fail_what_needs_a_graph(self, direct: Direct) -> None:
         """Without a graph nothing is trained, and not every format can be written."""
         for step in self.todo():
-            if self.request.trunk.trains:
+            rounds = step.quantization is not None and step.quantization.rounds_in_the_graph
+            if self.request.trunk.trains or rounds:
                 self._fail((step,), f"the model cannot be made trainable: {direct.why}")
-            elif direct.file(step.format) is None:
+            elif direct.file(step.base) is None:
                 self._fail((step,), direct.why_not(step.format))
 
     def todo(self) -> tuple[Step, ...]:
-        """What still has to be made, float files before what is quantized from them."""
+        """What still has to be made, origins before what is made from them."""
         found: list[Step] = []
         for wanted in self.request.steps:
             if wanted in self._failed or self._kept(wanted) is not None:
                 continue
-            origin = Step(format=wanted.format, quantization=None)
-            found += [origin, wanted] if self._kept(origin) is None else [wanted]
+            last_kept = max(
+                (n + 1 for n, one in enumerate(wanted.origins) if self._kept(one) is not None),
+                default=0,
+            )
+            found += [*wanted.origins[last_kept:], wanted]
         return tuple(dict.fromkeys(found))
 
     def _kept(self, step: Step) -> Entry | None:
@@ -131,7 +155,8 @@ class Trunk:
     def _file_key(self, step: Step) -> str:
         tools = file_tools(step.format, step.quantization)
         data = sha256_of(self.request.calibration)
-        return key_of("file", self._key, step.name, data, tools)
+        meaning = asdict(self.request.meaning)
+        return key_of("file", self._key, step.name, data, tools, meaning)
 
     def result(self, step: Step) -> Built | BuildFailure | None:
         """What became of a step; ``None`` as long as it is to be done."""
@@ -149,7 +174,7 @@ class Trunk:
             sha256=kept.sha256,
             size_bytes=kept.size_bytes,
             tools=tuple(sorted(tools)),
-            notes=self._origin_notes(step.format) + (trunk.notes if trunk else ()) + kept.notes,
+            notes=self._origin_notes(step.base) + (trunk.notes if trunk else ()) + kept.notes,
         )
 
     def _origin_notes(self, format: Format) -> Pairs:
@@ -162,7 +187,7 @@ class Trunk:
         if name == TRUNK_STEP:
             return self._cache.keep(self._key, self._folder / "trunk.pt2", line)
         step = self._named(name)
-        return self._cache.keep(self._file_key(step), self._made(step), line)
+        return self._cache.keep(self._file_key(step), self._made(step), line, step.format.suffix)
 
     def give_up(self, name: str, reason: str) -> None:
         """A step failed, and with it whatever starts from its file."""
@@ -183,7 +208,7 @@ class Trunk:
         return tuple(
             step
             for step in self.todo()
-            if name in (step.name, Step(format=step.format, quantization=None).name)
+            if name in (step.name, *(origin.name for origin in step.origins))
         )
 
     def _made(self, step: Step) -> Path:
@@ -207,6 +232,7 @@ class Trunk:
             "teacher": request.teacher,
             "seed": request.seed,
             "settings": asdict(request.settings),
+            "meaning": asdict(request.meaning),
             "steps": [self._step_job(step) for step in self.todo()],
         }
 
@@ -224,13 +250,16 @@ class Trunk:
             self._failed.setdefault(step, reason)
 
     def _step_job(self, step: Step) -> dict[str, object]:
-        origin = Step(format=step.format, quantization=None)
-        kept = self._kept(origin)
+        origin = step.origins[-1] if step.origins else None
+        kept = self._kept(origin) if origin else None
+        made = self._made(origin) if origin else None
+        path = kept.path if kept else made
         return {
             "name": step.name,
             "format": str(step.format),
+            "base": str(step.base),
             "quantization": str(step.quantization) if step.quantization else None,
-            "float": str((kept.path if kept else self._made(origin)).resolve()),
+            "origin": str(path.resolve()) if path else None,
             "path": str(self._made(step).resolve()),
         }
 

@@ -161,7 +161,7 @@ def _build_direct(trunk: Mapping[str, Any], row: Any, reporter: _Reporter) -> No
     from weighin.plugin.sources.direct import float_model
 
     for step in trunk["steps"]:
-        model = float_model(Path(trunk["floats"][step["format"]]), Format(step["format"]))
+        model = float_model(Path(trunk["floats"][step["base"]]), Format(step["base"]))
         name = f"{trunk['recipe']}/{step['name']}"
         reporter.step(name, partial(_make_file, model, row, step, trunk))
 
@@ -252,24 +252,31 @@ def _make_file(
 ) -> dict[str, object]:
     """One float or quantized file, compared with the float model on real rows."""
     from weighin.plugin.convert import convert
+    from weighin.plugin.describe import meaning_of
+    from weighin.plugin.formats.interface import describe_file
+    from weighin.plugin.formats.make import make_otherwise
     from weighin.plugin.passes.quantize import quantize
 
     format, path = Format(step["format"]), Path(step["path"])
     part = path.with_name(f"part-{path.name}")
-    notes = Notes()
-    if step["quantization"] is None and job["graph"] is None:
+    notes, meaning = Notes(), meaning_of(job["meaning"])
+    if format not in (Format.LITERT, Format.ONNX):
+        rows = _rows(job["calibration"], _CALIBRATION_ROWS).numpy()
+        notes |= make_otherwise(graph, row, step, part, rows, meaning)
+    elif step["quantization"] is None and job["graph"] is None:
         shutil.copyfile(job["floats"][format], part)
     elif step["quantization"] is None:
         convert(graph, row, format, part)
     else:
         rows = _rows(job["calibration"], _CALIBRATION_ROWS).numpy()
-        wanted, origin = Quantization(step["quantization"]), Path(step["float"])
-        if wanted in (Quantization.W4, Quantization.MIXED):
+        wanted, origin = Quantization(step["quantization"]), Path(step["origin"])
+        if wanted.rounds_in_the_graph:
             rounded, more = _round(graph, wanted, format, job)
             notes, origin = notes | more, path.with_name(f"rounded-{path.name}")
             convert(rounded, row, format, origin)
         share = quantize(origin, part, format, wanted, rows)
         notes["quantized_weights"] = f"{100 * share:.0f} %"
+    describe_file(part, format, meaning)
     notes |= _compare(graph, part, format, job, exact=step["quantization"] is None)
     part.replace(path)
     return _file(path) | {"notes": notes}
@@ -300,6 +307,8 @@ def _compare(
     from weighin.gates.meters.models import load_model
     from weighin.plugin.passes.prune import PassError
 
+    if format.runs_elsewhere:
+        return {"difference_from_trunk": f"unknown: {format.runs_elsewhere}"}
     rows = _rows(job["calibration"], _COMPARED_ROWS)
     with torch.no_grad():
         wanted = graph(rows).numpy()

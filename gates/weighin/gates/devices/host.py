@@ -123,15 +123,15 @@ class _Book:
     def readings(self) -> dict[str, tuple[Reading, ...]]:
         """Everything, with a reason wherever there is no number."""
         return {
-            one.label: tuple(self._reading(one.label, metric) for metric in Metric)
+            one.label: tuple(self._reading(one, metric) for metric in Metric)
             for one in self._candidates
         }
 
-    def _reading(self, label: str, metric: Metric) -> Reading:
-        if label in self._changed:  # whatever was measured, nobody knows on which bytes
-            return Unreadable(metric=metric, reason=self._changed[label])
-        missing = Unreadable(metric=metric, reason=self._out.get(label, "not measured"))
-        return self._found.get((label, metric), missing)
+    def _reading(self, one: Candidate, metric: Metric) -> Reading:
+        if one.label in self._changed:  # whatever was measured, nobody knows on which bytes
+            return Unreadable(metric=metric, reason=self._changed[one.label])
+        why = self._out.get(one.label) or one.format.runs_elsewhere or "not measured"
+        return self._found.get((one.label, metric), Unreadable(metric=metric, reason=why))
 
     def _look(self, labels: Collection[str]) -> None:
         """Compare files with their digests: a number must belong to these very bytes."""
@@ -215,6 +215,8 @@ def _missing(weighing: Weighing, metric: Metric, book: _Book) -> list[Candidate]
     """Whoever has no reading kept from an earlier run; the others' are written down."""
     missing = []
     for one in book.running():
+        if one.format.runs_elsewhere and metric is not Metric.SIZE_MIB:
+            continue
         known = weighing.cache.recall(metric, weighing.parts(one))
         if known is None:
             missing.append(one)

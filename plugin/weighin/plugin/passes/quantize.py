@@ -48,10 +48,17 @@ def quantize(
             quantize_litert(float_path, path, quantization, rows)
         case Format.ONNX:
             quantize_onnx(float_path, path, quantization, rows)
-    return _share(path, format, quantization)
+        case Format.ORT | Format.EXECUTORCH | Format.COREML:
+            raise ValueError(f"{format} files are not quantized as files")
+    return quantized_share(path, format, quantization)
 
 
-def _share(path: Path, format: Format, quantization: Quantization) -> float:
+def quantized_share(path: Path, format: Format, quantization: Quantization) -> float:
+    """Share of a file's weights that are stored in the type that a quantization is for.
+
+    Raises:
+        PassError: less than half of them are.
+    """
     counts = weight_types(path, format)
     wanted = sum(counts.get(name, 0) for name in _WANTED.get(quantization, _INT8))
     share = wanted / max(1, sum(counts.values()))

@@ -10,7 +10,23 @@ from weighin.gates.variant import Format
 
 def weight_types(path: Path, format: Format) -> Mapping[str, int]:
     """How many weights a file stores in each type; shapes, biases and offsets not counted."""
-    return _litert_weights(path) if format is Format.LITERT else _onnx_weights(path)
+    match format:
+        case Format.LITERT:
+            return _litert_weights(path)
+        case Format.ONNX:
+            return _onnx_weights(path)
+        case Format.ORT:
+            from weighin.plugin.formats.ort import ort_weights
+
+            return ort_weights(path)
+        case Format.EXECUTORCH:
+            from weighin.plugin.formats.executorch import pte_weights
+
+            return pte_weights(path)
+        case Format.COREML:
+            from weighin.plugin.formats.coreml import coreml_weights
+
+            return coreml_weights(path)
 
 
 def _litert_weights(path: Path) -> Counter[str]:
