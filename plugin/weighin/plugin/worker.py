@@ -15,7 +15,6 @@ import hashlib
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -175,52 +174,23 @@ def _trunk(job: Mapping[str, Any], row: Any, reporter: _Reporter) -> Graph | Non
     graph = load_graph(Path(job["graph"]))
     if not recipe.trains:
         return graph
-    make = partial(_make_trunk, job, recipe, graph, row)
-    return graph if reporter.step(f"{job['recipe']}/{TRUNK_STEP}", make) else None
+    made: list[Graph] = []
+    make = partial(_make_trunk, job, recipe, graph, row, made)
+    return made[0] if reporter.step(f"{job['recipe']}/{TRUNK_STEP}", make) else None
 
 
 def _make_trunk(
-    job: Mapping[str, Any], recipe: Recipe, graph: Graph, row: Any
+    job: Mapping[str, Any], recipe: Recipe, graph: Graph, row: Any, made: list[Graph]
 ) -> dict[str, object]:
-    """Prune or narrow a graph and train it; what a reader should know of how it was made."""
+    """Shape and train a graph, save it, and leave it in ``made``."""
     from weighin.plugin.load import save_graph
-    from weighin.plugin.passes.prune import narrow, prune
+    from weighin.plugin.student import make_student
 
-    if recipe.prune_percent is not None:
-        cut = prune(graph, row, remove_percent=recipe.prune_percent)
-    else:
-        cut = narrow(graph, row, width_percent=recipe.width_percent or 100)
-    notes = {"macs": f"{cut.macs_before} -> {cut.macs_after} (-{cut.removed_percent:.0f} %)"}
-    notes |= _train(job, recipe, graph)
+    student, notes = make_student(job, recipe, graph, row)
     path = Path(job["trunk"])
-    save_graph(graph, row, path)
+    save_graph(student, row, path)
+    made.append(student)
     return _file(path) | {"notes": notes}
-
-
-def _train(job: Mapping[str, Any], recipe: Recipe, graph: Graph) -> Notes:
-    import numpy as np
-
-    from weighin.plugin.passes.distill import TrainingSettings, fine_tune
-    from weighin.plugin.passes.prune import PassError
-
-    if job["training"] is None:
-        if recipe.distill:
-            raise PassError("distillation needs training data; set it for this model")
-        return {"fine_tuning": "none: no training data is set for this model"}
-    with np.load(job["training"]) as data:
-        x, y = np.asarray(data["x"], np.float32), np.asarray(data["y"])
-    soft = None
-    if recipe.distill:
-        with np.load(job["soft"]) as outputs:
-            soft = np.asarray(outputs["outputs"], np.float32)
-    settings = TrainingSettings(**job["settings"])
-    trained = fine_tune(
-        graph, x, y, soft=soft, settings=settings, seed=int(job["seed"]), clock=time.monotonic
-    )
-    how = f"{trained.epochs:.1f} epochs of {len(x)} rows in {trained.seconds:.1f} s"
-    return {"fine_tuning": f"{how}, last loss {trained.loss:.3f}"} | (
-        {"teacher": str(job["teacher"])} if recipe.distill else {}
-    )
 
 
 def _make_file(
@@ -228,6 +198,7 @@ def _make_file(
 ) -> dict[str, object]:
     """One float or quantized file, compared with the float model on real rows."""
     from weighin.plugin.convert import convert
+    from weighin.plugin.filefacts import file_facts
     from weighin.plugin.passes.quantize import quantize
 
     format, path = Format(step["format"]), Path(step["path"])
@@ -243,6 +214,8 @@ def _make_file(
         share = quantize(Path(step["float"]), part, format, wanted, rows)
         notes["quantized_weights"] = f"{100 * share:.0f} %"
     notes |= _compare(graph, part, format, job, exact=step["quantization"] is None)
+    sparse = parse_recipe(job["recipe"]).sparse_percent is not None
+    notes |= file_facts(part, format, sparse=sparse)
     part.replace(path)
     return _file(path) | {"notes": notes}
 
