@@ -83,6 +83,7 @@ class BuildConfig:
     soft_weight: Annotated[float, Field(ge=0, le=1)] = 0.9
     augment: Literal["none", "flip", "shift", "flip+shift"] = "none"
     report_lift: bool = False
+    prune_steps: _Count = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

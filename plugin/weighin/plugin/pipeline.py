@@ -266,6 +266,7 @@ def _training_settings(config: BuildConfig) -> TrainingSettings:
         soft_weight=config.soft_weight,
         augment=config.augment,
         report_lift=config.report_lift,
+        prune_steps=config.prune_steps,
     )
 
 

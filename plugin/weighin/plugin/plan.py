@@ -91,7 +91,7 @@ def _digest(
         "evidence": asdict(config.evidence),
         "training": [
             *(build.seed, build.epochs, build.train_seconds, build.temperature),
-            *(build.soft_weight, build.augment, build.report_lift),
+            *(build.soft_weight, build.augment, build.report_lift, build.prune_steps),
         ],
         "limits": [build.time_limit_s, build.memory_limit_mib],
         "data": [asdict(digest) for digest in data],

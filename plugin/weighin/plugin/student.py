@@ -11,8 +11,7 @@ What this module does not do: it writes no file and knows no format.
 import copy
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,6 @@ from weighin.plugin.recipe import Recipe
 
 Notes = dict[str, str]
 _SHAPING_ROWS = 128
-_HELD_OUT_SHARE = 10
-_MOST_HELD_OUT = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Training data: rows [n, ...] float32, and labels [n], ``UNLABELLED`` where there is none."""
-
-    x: Any
-    y: Any
 
 
 def make_student(
@@ -51,133 +40,133 @@ def make_student(
         PassError: the model cannot be shaped so, or not trained.
     """
     from weighin.plugin.load import load_graph
+    from weighin.plugin.passes.distill import TrainingSettings
     from weighin.plugin.passes.prune import PassError
-    from weighin.plugin.passes.sparse import sparsify
+    from weighin.plugin.rows import read_training
 
-    data = _training(job)
+    data, settings = read_training(job), TrainingSettings(**job["settings"])
     if data is None and recipe.distill:
         raise PassError("distillation needs training data; set it for this model")
-    teacher_path = job["teacher_graph"] if recipe.distill else job["graph"]
-    teacher = load_graph(Path(teacher_path)) if data is not None else None
-    graph, notes = _shaped(job, recipe, graph, row)
-    masks = {} if recipe.sparse_percent is None else sparsify(graph, percent=recipe.sparse_percent)
-    if recipe.sparse_percent is not None and not masks:
-        raise PassError("the model has no weights that could become sparse")
-    if data is None or teacher is None:
-        return graph, notes | {"fine_tuning": "none: no training data is set for this model"}
-    taught = str(job["teacher"]) if recipe.distill else "the registered model itself"
-    return graph, notes | _train(job, recipe, graph, teacher, masks, data) | {"teacher": taught}
+    maker = _Maker(job=job, recipe=recipe, row=row, settings=settings)
+    if data is None:
+        notes = {"fine_tuning": "none: no training data is set for this model"}
+        return maker.shape(graph, 1)[0], maker.notes | notes
+    teacher = load_graph(Path(job["teacher_graph"] if recipe.distill else job["graph"]))
+    if settings.report_lift and recipe.distill and data.labelled:
+        return _with_twin(maker, graph, teacher, data)
+    return maker.make(graph, teacher, data), maker.notes
 
 
-def _training(job: Mapping[str, Any]) -> Rows | None:
-    """Labelled and unlabelled rows together, if there are any."""
-    import numpy as np
+def _with_twin(maker: "_Maker", graph: Graph, teacher: Graph, data: Any) -> tuple[Graph, Notes]:
+    """Make the same student with and without the teacher, and compare them on unseen rows."""
+    from weighin.plugin.rows import lift, split
 
-    from weighin.plugin.passes.lesson import UNLABELLED
-
-    parts: list[tuple[Any, Any]] = []
-    for path in (job["training"], job["unlabelled"]):
-        if path is None:
-            continue
-        with np.load(path) as data:
-            x = np.asarray(data["x"], np.float32)
-            labelled = path == job["training"] and "y" in data.files
-            y = np.asarray(data["y"]) if labelled else np.full(len(x), UNLABELLED)
-            parts.append((x, y))
-    if not parts:
-        return None
-    x, y = (np.concatenate(some) for some in zip(*parts, strict=True))
-    return Rows(x=x, y=y)
+    seen, unseen = split(data, int(maker.job["seed"]))
+    alone = replace(maker, notes={}).make(copy.deepcopy(graph), None, seen)
+    taught = maker.make(graph, teacher, seen)
+    return taught, maker.notes | {"distillation_lift": lift(taught, alone, unseen)}
 
 
-def _shaped(job: Mapping[str, Any], recipe: Recipe, graph: Graph, row: Any) -> tuple[Graph, Notes]:
-    """The model that will be trained, and how it came to its size."""
-    from weighin.plugin.load import load_graph
-    from weighin.plugin.passes.prune import count_macs, narrow, prune
-    from weighin.plugin.passes.shallow import shorten
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Maker:
+    """Makes one float model, in as many rounds of shaping and training as the settings say."""
 
-    if recipe.student:
-        before, graph = count_macs(graph, row), load_graph(Path(job["student_graph"]))
-        return graph, {"macs": f"{before} -> {count_macs(graph, row)}", "student": job["student"]}
-    rows = _some_rows(job)
-    if recipe.prune_percent is not None:
-        cut = prune(graph, row, remove_percent=recipe.prune_percent, rows=rows)
-    elif recipe.width_percent is not None:
-        cut = narrow(graph, row, width_percent=recipe.width_percent)
-    elif recipe.depth_percent is not None:
-        cut = shorten(graph, rows, depth_percent=recipe.depth_percent)
-    else:
-        return graph, {}
-    notes = {"macs": f"{cut.macs_before} -> {cut.macs_after} (-{cut.removed_percent:.0f} %)"}
-    return graph, notes | ({"refitted_layers": str(cut.refitted)} if cut.refitted else {})
+    job: Mapping[str, Any]
+    recipe: Recipe
+    row: Any
+    settings: Any
+    notes: Notes = field(default_factory=Notes)
+
+    def make(self, graph: Graph, teacher: Graph | None, data: Any) -> Graph:
+        """Shape and train in rounds; what was pruned stays so."""
+        rounds = self.settings.prune_steps if self._can_go_in_rounds() else 1
+        for number in range(1, rounds + 1):
+            graph, masks = self.shape(graph, number, rounds)
+            self._train(graph, teacher, masks, data, rounds)
+        return graph
+
+    def _can_go_in_rounds(self) -> bool:
+        return self.recipe.prune_percent is not None or self.recipe.sparse_percent is not None
+
+    def shape(self, graph: Graph, number: int, rounds: int = 1) -> tuple[Graph, Mapping[str, Any]]:
+        """The model of one round before its training, and the weights that have to stay zero."""
+        from weighin.plugin.passes.prune import PassError
+        from weighin.plugin.passes.sparse import sparsify
+
+        graph = self._resize(graph, number, rounds)
+        if self.recipe.sparse_percent is None:
+            return graph, {}
+        masks = sparsify(graph, percent=self.recipe.sparse_percent * number / rounds)
+        if not masks:
+            raise PassError("the model has no weights that could become sparse")
+        return graph, masks
+
+    def _resize(self, graph: Graph, number: int, rounds: int) -> Graph:
+        from weighin.plugin.load import load_graph
+        from weighin.plugin.passes.prune import count_macs, narrow, prune
+        from weighin.plugin.passes.shallow import shorten
+
+        recipe, before = self.recipe, count_macs(graph, self.row)
+        if recipe.prune_percent is not None:
+            share = _share_of_round(recipe.prune_percent, number, rounds)
+            cut = prune(graph, self.row, remove_percent=share, rows=self._some_rows())
+            self.notes["refitted_layers"] = str(cut.refitted)
+        elif number > 1:
+            return graph
+        elif recipe.student:
+            graph = load_graph(Path(self.job["student_graph"]))
+            self.notes["student"] = str(self.job["student"])
+        elif recipe.width_percent is not None:
+            narrow(graph, self.row, width_percent=recipe.width_percent)
+        elif recipe.depth_percent is not None:
+            shorten(graph, self._some_rows(), depth_percent=recipe.depth_percent)
+        self._note_macs(before, count_macs(graph, self.row))
+        return graph
+
+    def _note_macs(self, before: int, after: int) -> None:
+        """From the registered model's to those of the last round."""
+        first = int(self.notes.get("macs", str(before)).split(" ")[0])
+        if after != first:
+            self.notes["macs"] = f"{first} -> {after} ({100 * (after / first - 1):+.0f} %)"
+
+    def _some_rows(self) -> Any:
+        """Rows to measure damage on and to fit layers with: training data, else calibration."""
+        import numpy as np
+        import torch
+
+        with np.load(self.job["training"] or self.job["calibration"]) as data:
+            return torch.from_numpy(np.asarray(data["x"][:_SHAPING_ROWS], np.float32))
+
+    def _train(
+        self, graph: Graph, teacher: Graph | None, masks: Mapping[str, Any], data: Any, rounds: int
+    ) -> None:
+        from weighin.plugin.passes.distill import fine_tune
+
+        epochs = max(1, round(self.settings.epochs / rounds))
+        seconds = self.settings.train_seconds / rounds
+        settings = replace(self.settings, epochs=epochs, train_seconds=seconds)
+        trained = fine_tune(
+            graph,
+            data.x,
+            data.y,
+            soft=None,
+            teacher=teacher,
+            settings=settings,
+            seed=int(self.job["seed"]),
+            clock=time.monotonic,
+            masks=masks,
+        )
+        how = f"{trained.epochs:.1f} epochs of {len(data.x)} rows in {trained.seconds:.1f} s"
+        times = f"{rounds} rounds, in the last one " if rounds > 1 else ""
+        self.notes["fine_tuning"] = f"{times}{how}, last loss {trained.loss:.3f}"
+        itself = "the registered model itself"
+        self.notes["teacher"] = str(self.job["teacher"]) if self.recipe.distill else itself
+        if trained.learning_rate != settings.learning_rate:
+            rate = f"{trained.learning_rate:g}"
+            self.notes["restarted"] = f"the training diverged; learning rate lowered to {rate}"
 
 
-def _some_rows(job: Mapping[str, Any]) -> Any:
-    """Rows to measure damage on and to fit layers with: training data, else calibration."""
-    import numpy as np
-    import torch
-
-    with np.load(job["training"] or job["calibration"]) as data:
-        return torch.from_numpy(np.asarray(data["x"][:_SHAPING_ROWS], np.float32))
-
-
-def _train(
-    job: Mapping[str, Any],
-    recipe: Recipe,
-    graph: Graph,
-    teacher: Graph,
-    masks: Mapping[str, Any],
-    data: Rows,
-) -> Notes:
-    """Train the model, and its twin without the teacher if the lift is wanted."""
-    from weighin.plugin.passes.distill import TrainingSettings, fine_tune
-    from weighin.plugin.passes.lesson import UNLABELLED
-
-    settings, seed = TrainingSettings(**job["settings"]), int(job["seed"])
-    lift = settings.report_lift and recipe.distill and bool((data.y != UNLABELLED).any())
-    seen, unseen = _split(data, seed) if lift else (data, None)
-    twin = copy.deepcopy(graph) if lift else None
-    train = partial(
-        fine_tune, soft=None, settings=settings, seed=seed, clock=time.monotonic, masks=masks
-    )
-    trained = train(graph, seen.x, seen.y, teacher=teacher)
-    how = f"{trained.epochs:.1f} epochs of {len(seen.x)} rows in {trained.seconds:.1f} s"
-    notes = {"fine_tuning": f"{how}, last loss {trained.loss:.3f}"}
-    if trained.learning_rate != settings.learning_rate:
-        rate = trained.learning_rate
-        notes["restarted"] = f"the training diverged once; learning rate lowered to {rate:g}"
-    if twin is None or unseen is None:
-        return notes
-    train(twin, seen.x, seen.y)
-    return notes | {"distillation_lift": _lift(graph, twin, unseen)}
-
-
-def _split(data: Rows, seed: int) -> tuple[Rows, Rows]:
-    """Training rows, and labelled rows that no training sees."""
-    import numpy as np
-
-    from weighin.plugin.passes.lesson import UNLABELLED
-
-    known = np.flatnonzero(data.y != UNLABELLED)
-    count = min(_MOST_HELD_OUT, max(1, len(known) // _HELD_OUT_SHARE))
-    out = np.random.default_rng(seed).permutation(known)[:count]
-    seen = np.setdiff1d(np.arange(len(data.x)), out)
-    return Rows(x=data.x[seen], y=data.y[seen]), Rows(x=data.x[out], y=data.y[out])
-
-
-def _lift(taught: Graph, alone: Graph, unseen: Rows) -> str:
-    """Both accuracies on rows that neither has seen, and the difference."""
-    import torch
-
-    from weighin.plugin.passes.lesson import outputs_of
-
-    rows = torch.from_numpy(unseen.x)
-    with_teacher, without = (
-        100 * float((outputs_of(graph, rows).argmax(1).numpy() == unseen.y).mean())
-        for graph in (taught, alone)
-    )
-    points = with_teacher - without
-    return (
-        f"{points:+.2f} points: {with_teacher:.2f} % with the teacher, {without:.2f} % without, "
-        f"on {len(rows)} training rows that neither saw"
-    )
+def _share_of_round(percent: float, number: int, rounds: int) -> float:
+    """What one round has to remove of what is left, so that all remove this share of the whole."""
+    left = 1 - percent / 100 * (number - 1) / rounds
+    return 100 * (1 - (1 - percent / 100 * number / rounds) / left)

@@ -9,11 +9,16 @@ from weighin.plugin.recipe import Quantization, Recipe, parse_recipe
 
 percent = st.integers(5, 95)
 quantization = st.none() | st.sampled_from(Quantization)
-pruned = st.builds(Recipe, prune_percent=percent, distill=st.booleans(), quantization=quantization)
-student = st.builds(
-    Recipe, distill=st.just(value=True), width_percent=percent, quantization=quantization
+sparse = st.none() | percent
+rest = {"sparse_percent": sparse, "quantization": quantization}
+pruned = st.builds(Recipe, prune_percent=percent, distill=st.booleans(), **rest)
+taught = st.just(value=True)
+student = (
+    st.builds(Recipe, distill=taught, width_percent=percent, **rest)
+    | st.builds(Recipe, distill=taught, depth_percent=percent, **rest)
+    | st.builds(Recipe, distill=taught, student=taught, **rest)
 )
-plain = st.builds(Recipe, quantization=quantization)
+plain = st.builds(Recipe, **rest)
 
 
 @given(pruned | student | plain)
@@ -36,6 +41,10 @@ def test_a_trunk_is_the_same_without_quantization(recipe: Recipe) -> None:
         ("distill", "distill50"),
         ("distill+int8", "distill50+int8"),
         ("prune50+distill+int8", "prune50+distill+int8"),
+        ("sparse80", "sparse80"),
+        ("prune50+sparse50+int8", "prune50+sparse50+int8"),
+        ("shallow50+sparse80", "shallow50+sparse80"),
+        ("student+int8", "student+int8"),
     ],
 )
 def test_names_become_canonical(text: str, canonical: str) -> None:
@@ -47,7 +56,8 @@ def test_names_become_canonical(text: str, canonical: str) -> None:
     [
         *("", "int4", "INT8", "prune", "prune0", "prune100", "prune05", "prune50.5", "distill-1"),
         *("int8+prune50", "prune50+distill50", "float32+int8", "int8+fp16", "distill+distill"),
-        *("+int8", "int8+"),
+        *("+int8", "int8+", "sparse", "sparse50+distill", "int8+sparse50", "sparse50+sparse60"),
+        *("shallow", "prune50+shallow50", "prune50+student", "student+distill", "student50"),
     ],
 )
 def test_nonsense_is_refused_with_what_is_allowed(text: str) -> None:

@@ -37,6 +37,8 @@ class TrainingSettings:
         augment: What may happen to training images, an ``Augmentation``.
         report_lift: Whether a distilled student gets a twin that is trained without the
             teacher, and both are compared on rows that neither has seen.
+        prune_steps: In how many rounds of pruning and training a model is pruned; they share
+            the epochs and the seconds.
     """
 
     epochs: int = 4
@@ -47,6 +49,7 @@ class TrainingSettings:
     soft_weight: float = 0.9
     augment: str = "none"
     report_lift: bool = False
+    prune_steps: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,8 +71,8 @@ def prune(graph: Graph, row: Any, *, remove_percent: float, rows: Any | None = N
     found = follow_channels(graph)
     if rows is None:
         return _cut(graph, row, found, _same_share(found, remove_percent))[0]
-    uniform = _same_share(found, remove_percent)  # fails when there is too little to remove
-    target = max(found.macs(uniform), found.macs() * (1 - remove_percent / 100))
+    _same_share(found, remove_percent)  # fails when there is too little to remove
+    target = found.macs() * (1 - remove_percent / 100)
     damage = measure_damage(found, partial(_damage, graph, row, rows[:_DAMAGE_ROWS]))
     return _cut_and_fit(graph, row, rows, allocate(found, damage, target))
 
