@@ -117,7 +117,8 @@ class _Maker:
             graph = load_graph(Path(self.job["student_graph"]))
             self.notes["student"] = str(self.job["student"])
         elif recipe.width_percent is not None:
-            narrow(graph, self.row, width_percent=recipe.width_percent)
+            width = recipe.width_percent
+            narrow(graph, self.row, width_percent=width, rows=self._some_rows())
         elif recipe.depth_percent is not None:
             shorten(graph, self._some_rows(), depth_percent=recipe.depth_percent)
         self._note_macs(before, count_macs(graph, self.row))

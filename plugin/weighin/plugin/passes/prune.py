@@ -22,7 +22,9 @@ from weighin.plugin.passes.follow import Followed, follow_channels
 from weighin.plugin.passes.reconstruct import Cuts, reconstruct
 
 _LEAST_CUT = 0.02
-_DAMAGE_ROWS = 48
+_DAMAGE_MACS = 2e9
+_FIT_MACS = 1e10
+_LEAST_ROWS = 8
 
 
 class PassError(WeighinError):
@@ -73,8 +75,14 @@ def prune(graph: Graph, row: Any, *, remove_percent: float, rows: Any | None = N
         return _cut(graph, row, found, _same_share(found, remove_percent))[0]
     _same_share(found, remove_percent)  # fails when there is too little to remove
     target = found.macs() * (1 - remove_percent / 100)
-    damage = measure_damage(found, partial(_damage, graph, row, rows[:_DAMAGE_ROWS]))
-    return _cut_and_fit(graph, row, rows, allocate(found, damage, target))
+    few, more = (_affordable(found, rows, macs) for macs in (_DAMAGE_MACS, _FIT_MACS))
+    damage = measure_damage(found, partial(_damage, graph, row, few))
+    return _cut_and_fit(graph, row, more, allocate(found, damage, target))
+
+
+def _affordable(found: Followed, rows: Any, macs: float) -> Any:
+    """So many rows as one run of the model may cost: a large model is looked at on fewer."""
+    return rows[: max(_LEAST_ROWS, round(macs / max(1, found.macs())))]
 
 
 def _damage(graph: Graph, row: Any, rows: Any, kept: Mapping[int, int]) -> float:
@@ -110,8 +118,14 @@ def _same_share(found: Followed, remove_percent: float) -> dict[int, int]:
     )
 
 
-def narrow(graph: Graph, row: Any, *, width_percent: float) -> Pruned:
+def narrow(graph: Graph, row: Any, *, width_percent: float, rows: Any | None = None) -> Pruned:
     """Make a student: every group keeps this share of its channels, the largest ones.
+
+    Args:
+        graph: Changed in place.
+        row: One input row, ``[1, ...]``.
+        width_percent: Of the channels.
+        rows: Inputs ``[n, ...]`` to fit the layers with that lost inputs.
 
     Raises:
         PassError: nothing can be narrowed.
@@ -124,6 +138,8 @@ def narrow(graph: Graph, row: Any, *, width_percent: float) -> Pruned:
             f"no narrower student can be made: {len(found.groups.prunable())} groups of "
             "channels can be removed, and they hold next to none of the work"
         )
+    if rows is not None:
+        return _cut_and_fit(graph, row, _affordable(found, rows, _FIT_MACS), kept)
     return _cut(graph, row, found, kept)[0]
 
 
