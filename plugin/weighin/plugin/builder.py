@@ -148,6 +148,8 @@ def _student(request: BuildRequest) -> _Other:
 def _other(request: BuildRequest, other: Source, role: str) -> _Other:
     run = run_source(other, (), request.calibration, request.workdir, request.limits)
     match run:
+        case SourceRun(graph=None):
+            return _Other(reason=f"the {role} cannot be used: it cannot be made trainable")
         case SourceRun():
             return _Other(graph=run.graph)
         case SourceFailure():
