@@ -127,7 +127,7 @@ def test_broken_evaluation_data_stops_the_run_and_says_why(
     assert str(tmp_path / "evaluation.npz") in str(raised.value)
 
 
-@pytest.mark.parametrize("role", ["calibration", "training"])
+@pytest.mark.parametrize("role", ["calibration", "training", "unlabelled"])
 def test_rows_that_the_gate_shares_with_other_data_are_found_by_content(
     tmp_path: Path, role: str
 ) -> None:
@@ -141,6 +141,13 @@ def test_rows_that_the_gate_shares_with_other_data_are_found_by_content(
 
 def test_calibration_data_may_be_part_of_the_training_data(tmp_path: Path) -> None:
     assert check(tmp_path, sound(1), calibration=sound(2, 40), training=sound(2, 40)).ok
+
+
+def test_unlabelled_data_needs_no_labels_but_has_to_be_apart(tmp_path: Path) -> None:
+    assert check(tmp_path, sound(1), unlabelled={"x": sound(3)["x"]}).ok
+    shared = np.concatenate([sound(3)["x"], sound(1)["x"][5:6]])
+    broken = check(tmp_path, sound(1), unlabelled={"x": shared}).broken
+    assert [result.rows for result in broken] == [(5,)]
 
 
 def test_calibration_labels_are_checked_too(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from weighin.gates.dominance import passes, with_dominance
 from weighin.gates.judge import Moment, Subject, judge
 from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
-from weighin.gates.variant import Format, Variant
+from weighin.gates.variant import GZIP_BYTES, Format, Variant
 from weighin.gates.weigh_in import Result
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -49,6 +49,7 @@ def result(
     size: float,
     format: Format = Format.LITERT,
     budgets: tuple[Budget, ...] = BUDGETS,
+    compressed: int | None = None,
 ) -> Result:
     sha = f"{recipe}{format}"
     if isinstance(latency, Measurement | Unreadable):
@@ -58,7 +59,14 @@ def result(
     readings = (first, reading(sha, Metric.SIZE_MIB, size))
     subject = Subject(artifact_sha256=sha, device="phone", runtime="r 1")
     variant = Variant(
-        recipe=recipe, format=format, sha256=sha, size_bytes=1, path="p", parent="m", tools=()
+        recipe=recipe,
+        format=format,
+        sha256=sha,
+        size_bytes=1,
+        path="p",
+        parent="m",
+        tools=(),
+        notes=() if compressed is None else ((GZIP_BYTES, str(compressed)),),
     )
     verdict = judge(subject, budgets, readings, MOMENT)
     return Result(variant=variant, verdicts=(verdict,), readings=readings)
@@ -151,3 +159,32 @@ def test_the_simplest_of_several_dominators_is_named() -> None:
         result("prune50+distill+int8", 5.0, 1.0),
     )
     assert found["prune50+distill+int8.tflite"] == "int8.tflite"
+
+
+@pytest.mark.parametrize(
+    ("latency", "compressed", "helps"),
+    [
+        pytest.param(1.0, 900, False, id="as fast and as long a download"),
+        pytest.param(0.999, 900, False, id="faster only by chance"),
+        pytest.param(1.2, 900, False, id="slower"),
+        pytest.param(1.0, 400, True, id="a shorter download"),
+        pytest.param(0.5, 900, True, id="really faster"),
+        pytest.param(1.0, None, False, id="nothing known of the download"),
+    ],
+)
+def test_zeros_have_to_be_good_for_something(
+    latency: float, compressed: int | None, *, helps: bool
+) -> None:
+    sha = f"sparse80{Format.LITERT}"
+    ends = (latency - 0.05, latency + 0.05)
+    slow = reading(f"float32{Format.LITERT}", Metric.LATENCY_P90_MS, 1.0, (0.95, 1.05))
+    found = dominated(
+        result("float32", slow, 2, compressed=900),
+        result(
+            "sparse80",
+            reading(sha, Metric.LATENCY_P90_MS, latency, ends),
+            2,
+            compressed=compressed,
+        ),
+    )
+    assert ("sparse80.tflite" not in found) == helps

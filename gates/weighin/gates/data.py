@@ -28,6 +28,7 @@ class Role(StrEnum):
     EVALUATION = "evaluation"
     CALIBRATION = "calibration"
     TRAINING = "training"
+    UNLABELLED = "unlabelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,9 @@ from weighin.gates.data_table import DataTable
 _SHOWN_ROWS = 5
 
 
+_OTHERS = (Role.CALIBRATION, Role.TRAINING, Role.UNLABELLED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """One expectation: its words, the column it looks at, and what Great Expectations calls it.
@@ -59,7 +62,7 @@ def _columns(table: DataTable, others: Mapping[Role, DataTable]) -> dict[str, An
         "not_finite": table.not_finite,
         "content": [content.hex() for content in table.contents],
     }
-    for role in (Role.CALIBRATION, Role.TRAINING):
+    for role in _OTHERS:
         known = frozenset(others[role].contents) if role in others else frozenset[bytes]()
         columns[f"in_{role}"] = [int(content in known) for content in table.contents]
     return columns
@@ -67,11 +70,11 @@ def _columns(table: DataTable, others: Mapping[Role, DataTable]) -> dict[str, An
 
 def _suite(role: Role, contract: DataContract) -> tuple[Expected, ...]:
     suite = [_least_rows(role, contract), *_values(contract), _labels(contract), _varied()]
-    if role is not Role.TRAINING:
+    if role not in (Role.TRAINING, Role.UNLABELLED):
         suite.append(_unrepeated(contract))
     if role is Role.EVALUATION:
         suite.append(_two_classes())
-        suite.extend(_apart(other) for other in (Role.CALIBRATION, Role.TRAINING))
+        suite.extend(_apart(other) for other in _OTHERS)
     return tuple(suite)
 
 
@@ -80,6 +83,7 @@ def _least_rows(role: Role, contract: DataContract) -> Expected:
         Role.EVALUATION: contract.least_evaluation_rows,
         Role.CALIBRATION: contract.least_calibration_rows,
         Role.TRAINING: 1,
+        Role.UNLABELLED: 1,
     }[role]
     return Expected(
         words=f"there are at least {least} rows",

@@ -41,10 +41,10 @@ class DataTable:
 
 
 def count_rows(path: Path) -> int:
-    """How many labels a file has; zero if it cannot be read."""
+    """How many labels a file has, or rows without them; zero if it cannot be read."""
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return int(archive["y"].shape[0])
+            return int(archive["y" if "y" in archive else "x"].shape[0])
     except (*_UNREADABLE, KeyError, IndexError, TypeError):
         return 0
 
@@ -64,6 +64,8 @@ def read_table(
             role, "the file is a .npz that holds no pickles", f"{type(error).__name__}: {error}"
         )
         return None, (what,)
+    if role is Role.UNLABELLED and "x" in arrays:
+        arrays["y"] = np.zeros(arrays["x"].shape[:1], np.int64)  # nobody reads them
     missing = [name for name in ("x", "y") if name not in arrays]
     if missing:
         have = ", ".join(sorted(arrays)) or "nothing"

@@ -1,9 +1,12 @@
 """Which variants help: those that no simpler variant matches. Pure.
 
 A variant is dominated on a device if a simpler one of the same format (fewer passes) is at
-least as good on every budgeted axis there, or if it is slower there than the float32 one
-beyond the noise. What this module does not do: it changes no verdict. A dominated variant may
-pass; it is never preferred.
+least as good on every budgeted axis there and compresses as far, or if it is slower there than
+the float32 one beyond the noise. A sparse variant is also dominated by the float32 one when it
+is neither faster nor smaller after compression: zeros are good for nothing else.
+
+What this module does not do: it changes no verdict. A dominated variant may pass; it is never
+preferred.
 """
 
 from collections.abc import Sequence
@@ -12,10 +15,11 @@ from dataclasses import replace
 from weighin.gates.judge import Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
-from weighin.gates.variant import Variant
+from weighin.gates.variant import GZIP_BYTES, Variant
 from weighin.gates.weigh_in import Result
 
 FLOAT32 = "float32"
+SPARSE = "sparse"
 
 
 def passes(recipe: str) -> int:
@@ -38,7 +42,8 @@ def _dominators(one: Result, results: Sequence[Result]) -> tuple[tuple[str, str]
     for verdict in one.verdicts:
         device = verdict.subject.device
         for other in simpler:
-            if _matches(other, verdict) or _is_slower(one, other, device):
+            matched = _matches(other, verdict) and not _compresses_better(one, other)
+            if matched or _is_slower(one, other, device) or _is_idle(one, other, device):
                 found.append((device, other.variant.label))
                 break
     return tuple(found)
@@ -85,6 +90,32 @@ def _is_slower(one: Result, other: Result, device: str) -> bool:
         return float(conditions["ratio_lower"]) > 1 + float(conditions["noise_floor"])
     except (KeyError, ValueError):
         return ours.lower > theirs.upper
+
+
+def _compresses_better(one: Result, other: Result) -> bool:
+    """Whether the download is smaller, as far as both are known."""
+    ours, theirs = _gzip_bytes(one), _gzip_bytes(other)
+    return ours is not None and theirs is not None and ours < theirs
+
+
+def _is_idle(one: Result, other: Result, device: str) -> bool:
+    """Whether a sparse variant is neither faster than the float32 one nor a smaller download.
+
+    What is not known to be faster counts as not faster: zeros alone speed up no runtime.
+    """
+    if other.variant.recipe != FLOAT32 or not _is_sparse(one) or _compresses_better(one, other):
+        return False
+    ours, theirs = _latency(one, device), _latency(other, device)
+    return ours is None or theirs is None or ours.upper >= theirs.lower
+
+
+def _is_sparse(result: Result) -> bool:
+    return any(step.startswith(SPARSE) for step in result.variant.recipe.split("+"))
+
+
+def _gzip_bytes(result: Result) -> int | None:
+    text = dict(result.variant.notes).get(GZIP_BYTES, "")
+    return int(text) if text.isdecimal() else None
 
 
 def _latency(result: Result, device: str) -> Measurement | None:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+GZIP_BYTES = "gzip_bytes"
+"""Note of a variant: length of its file after gzip, which is what a download costs."""
+
 
 class Format(StrEnum):
     """A file format, named after the runtime family that loads it."""

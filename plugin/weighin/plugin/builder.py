@@ -42,7 +42,10 @@ class BuildRequest:
         workdir: For the cache and the children; survives between runs.
         teacher: Another model to distill from; the registered one if ``None``.
         teacher_name: How the report calls it.
-        training: Data set for fine-tuning, if there is one.
+        training: Data set for fine-tuning, if there is one; it may have no labels.
+        unlabelled: More rows for the training, without labels.
+        student: Another model whose form and weights the recipe ``student`` starts from.
+        student_name: How the report calls it.
         workers: How many children at once.
         seed: Of everything random.
         settings: How to fine-tune.
@@ -58,6 +61,9 @@ class BuildRequest:
     teacher: Source | None = None
     teacher_name: str = "the registered model itself"
     training: Path | None = None
+    unlabelled: Path | None = None
+    student: Source | None = None
+    student_name: str = ""
     workers: int = 2
     seed: int = 0
     settings: TrainingSettings = field(default_factory=TrainingSettings)
@@ -65,10 +71,10 @@ class BuildRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Lesson:
-    """What a teacher says about the training data, or why it says nothing."""
+class _Other:
+    """Another model in the trainable form, or why there is none."""
 
-    outputs: Path | None = None
+    graph: Path | None = None
     reason: str = ""
 
 
@@ -87,9 +93,9 @@ def build_variants(request: BuildRequest, report: Report) -> tuple[Built | Build
     if isinstance(source, SourceFailure):
         reason = f"the registered model cannot be used: {source.reason}"
         return tuple(BuildFailure(recipe=str(r), format=f, reason=reason) for r, f in wanted)
-    lesson = _teach(request, source)
+    teacher, student = _teacher(request, source), _student(request)
     trunks = tuple(
-        _trunk_request(request, source, lesson, trunk)
+        _trunk_request(request, source, teacher, student, trunk)
         for trunk in dict.fromkeys(recipe.trunk for recipe in request.recipes)
     )
     done = _Counter(total=len(wanted), report=report)
@@ -118,29 +124,39 @@ def _groups(
 
 
 def _import(request: BuildRequest) -> SourceRun | SourceFailure:
-    """The registered model in the trainable form, and its outputs if it is its own teacher."""
-    data: tuple[Path, ...] = ()
-    if request.teacher is None and request.training is not None and _distills(request):
-        data = (request.training,)
-    calibration, workdir = request.calibration, request.workdir
-    return run_source(request.source, data, calibration, workdir, request.limits)
+    """The registered model in the trainable form."""
+    return run_source(request.source, (), request.calibration, request.workdir, request.limits)
 
 
-def _teach(request: BuildRequest, source: SourceRun) -> _Lesson:
-    """Run the teacher on the training data, if any recipe needs it."""
+def _teacher(request: BuildRequest, source: SourceRun) -> _Other:
+    """The teacher, if any recipe needs it."""
     if not _distills(request):
-        return _Lesson()
-    if request.training is None:
-        return _Lesson(reason="distillation needs training data, and none is set for this model")
+        return _Other()
+    if request.training is None and request.unlabelled is None:
+        return _Other(reason="distillation needs training data, and none is set for this model")
     if request.teacher is None:
-        return _Lesson(outputs=source.outputs[0])
-    data, calibration = (request.training,), request.calibration
-    run = run_source(request.teacher, data, calibration, request.workdir, request.limits)
+        return _Other(graph=source.graph)
+    return _other(request, request.teacher, "teacher")
+
+
+def _student(request: BuildRequest) -> _Other:
+    """The named student, if any recipe needs it."""
+    if not any(recipe.student for recipe in request.recipes):
+        return _Other()
+    if request.student is None:
+        return _Other(reason="the recipe 'student' needs a model; set `student` for this model")
+    return _other(request, request.student, "student")
+
+
+def _other(request: BuildRequest, other: Source, role: str) -> _Other:
+    run = run_source(other, (), request.calibration, request.workdir, request.limits)
     match run:
+        case SourceRun(graph=None):
+            return _Other(reason=f"the {role} cannot be used: it cannot be made trainable")
         case SourceRun():
-            return _Lesson(outputs=run.outputs[0])
+            return _Other(graph=run.graph)
         case SourceFailure():
-            return _Lesson(reason=f"the teacher cannot be used: {run.reason}")
+            return _Other(reason=f"the {role} cannot be used: {run.reason}")
 
 
 def _distills(request: BuildRequest) -> bool:
@@ -148,7 +164,7 @@ def _distills(request: BuildRequest) -> bool:
 
 
 def _trunk_request(
-    request: BuildRequest, source: SourceRun, lesson: _Lesson, trunk: Recipe
+    request: BuildRequest, source: SourceRun, teacher: _Other, student: _Other, trunk: Recipe
 ) -> TrunkRequest:
     steps = tuple(
         _step(recipe, format)
@@ -165,9 +181,13 @@ def _trunk_request(
         direct=source.direct,
         calibration=request.calibration,
         training=request.training,
-        soft=lesson.outputs,
+        unlabelled=request.unlabelled,
+        teacher_graph=teacher.graph,
         teacher=request.teacher_name,
-        no_teacher=lesson.reason,
+        no_teacher=teacher.reason,
+        student_graph=student.graph,
+        student=request.student_name,
+        no_student=student.reason,
         workdir=request.workdir,
         seed=request.seed,
         settings=request.settings,

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, get_type_hints
+from typing import Annotated, ClassVar, Literal, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -80,6 +80,11 @@ class BuildConfig:
     seed: int = 0
     epochs: _Count = 4
     train_seconds: _Positive = 120.0
+    temperature: _Positive = 4.0
+    soft_weight: Annotated[float, Field(ge=0, le=1)] = 0.9
+    augment: Literal["none", "flip", "shift", "flip+shift"] = "none"
+    report_lift: bool = False
+    prune_steps: _Count = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +95,9 @@ class ModelConfig:
     evaluation: str
     calibration: str
     training: str | None = None
+    unlabelled: str | None = None
     teacher: Annotated[str, Field(pattern=r"^[^/]+/\d+$")] | None = None
+    student: Annotated[str, Field(pattern=r"^[^/]+/\d+$")] | None = None
     recipes: tuple[str, ...] = (
         "float32",
         "fp16",
@@ -252,7 +259,9 @@ def _recipe_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
         except ConfigError as error:
             yield f"{where}: {error}"
             continue
-        if recipe.trains and model.training is None:
+        if recipe.student and model.student is None:
+            yield f"{where}: '{text}' needs a model; set {where.rsplit('.', 1)[0]}.student"
+        if recipe.trains and model.training is None and model.unlabelled is None:
             yield f"{where}: '{text}' needs training data; set {where.rsplit('.', 1)[0]}.training"
 
 

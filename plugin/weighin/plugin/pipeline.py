@@ -21,6 +21,7 @@ from weighin.gates.judge import Moment
 from weighin.gates.variant import BuildFailure, Variant
 from weighin.gates.weigh_in import WeighIn
 from weighin.plugin.builder import BuildRequest, build_variants
+from weighin.plugin.config import BuildConfig
 from weighin.plugin.console import Progress
 from weighin.plugin.contract import contract_for
 from weighin.plugin.event import Registration
@@ -128,6 +129,7 @@ def data_paths(project: Project, model: str) -> dict[Role, Path]:
         Role.EVALUATION: settings.evaluation,
         Role.CALIBRATION: settings.calibration,
         Role.TRAINING: settings.training,
+        Role.UNLABELLED: settings.unlabelled,
     }
     return {role: project.root / path for role, path in named.items() if path is not None}
 
@@ -233,7 +235,8 @@ def run(job: Job, source: Source) -> Reference:
 
 def build(job: Job, source: Source) -> tuple[Built | BuildFailure, ...]:
     """Every recipe in every format, or why it could not be made."""
-    config, teacher = job.project.config.build, job.plan.settings.teacher
+    config, student = job.project.config.build, job.plan.settings.student
+    teacher = job.plan.settings.teacher
     paths = data_paths(job.project, job.plan.model)
     request = BuildRequest(
         source=source,
@@ -243,16 +246,32 @@ def build(job: Job, source: Source) -> tuple[Built | BuildFailure, ...]:
         limits=job.limits,
         workdir=job.build,
         training=paths.get(Role.TRAINING),
+        unlabelled=paths.get(Role.UNLABELLED),
         workers=config.workers,
         seed=config.seed,
-        settings=TrainingSettings(epochs=config.epochs, train_seconds=config.train_seconds),
         meaning=job.plan.settings.meaning,
+        settings=_training_settings(config),
     )
+    if student is not None:
+        registered = find_version(job.connection, *parse_reference(student))
+        request = replace(request, student=fetch(job, registered), student_name=student)
     if teacher is not None:
         registered = find_version(job.connection, *parse_reference(teacher))
         request = replace(request, teacher=fetch(job, registered), teacher_name=teacher)
     job.progress("build", 0, len(request.recipes) * len(request.formats))
     return build_variants(request, lambda _what, done, total: job.progress("build", done, total))
+
+
+def _training_settings(config: BuildConfig) -> TrainingSettings:
+    return TrainingSettings(
+        epochs=config.epochs,
+        train_seconds=config.train_seconds,
+        temperature=config.temperature,
+        soft_weight=config.soft_weight,
+        augment=config.augment,
+        report_lift=config.report_lift,
+        prune_steps=config.prune_steps,
+    )
 
 
 def keep(job: Job, source: Source, built: Sequence[Built]) -> tuple[Variant, ...]:

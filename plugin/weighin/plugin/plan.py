@@ -89,7 +89,10 @@ def _digest(
         "settings": {k: v for k, v in asdict(config.model(model)).items() if k != "budgets"},
         "targets": [asdict(target) for target in targets],
         "evidence": asdict(config.evidence),
-        "training": [build.seed, build.epochs, build.train_seconds],
+        "training": [
+            *(build.seed, build.epochs, build.train_seconds, build.temperature),
+            *(build.soft_weight, build.augment, build.report_lift, build.prune_steps),
+        ],
         "limits": [build.time_limit_s, build.memory_limit_mib],
         "data": [asdict(digest) for digest in data],
         "tools": dict(sorted(tools.items())),

@@ -2,11 +2,14 @@
 
 A recipe is written as its passes joined by ``+``, in this order::
 
-    [pruneNN] [distill | distillNN] [qat] [quantization]      float32 alone: no pass
+    [pruneNN] [distill | distillNN | shallowNN | student] [sparseNN] [qat] [quantization]
+
+``float32`` alone is no pass. The order says in which order things are done: channels leave, a
+student is made, weights become zero (and stay so while training), then come the data types.
 
 The quantizations are :class:`Quantization`. ``qat`` trains for the quantization that follows:
 for 4-bit weights before ``w4`` and ``mixed``, else for 8 bits; where none follows, ``qat4``
-asks for 4.
+asks for 4. It does not follow ``sparseNN``, whose zeros it would fill again.
 
 ``parse_recipe(str(recipe)) == recipe`` for every recipe, and the text of a parsed recipe is its
 canonical name: ``distill`` alone becomes ``distill50``.
@@ -20,9 +23,10 @@ from weighin.gates.errors import ConfigError
 
 _DEFAULT_WIDTH_PERCENT = 50
 _ALLOWED = (
-    "allowed are [pruneNN][+distill|distillNN][+qat][+fp16|w8|w4|dynamic_int8|int8|"
-    "int8_percentile|int8_entropy|int8_mse|int8_a16|mixed], or float32 alone; "
-    "NN is a percentage from 5 to 95, distill takes none after prune, and fp16 does not follow qat"
+    "allowed are [pruneNN][+distill|distillNN|shallowNN|student][+sparseNN][+qat]"
+    "[+fp16|w8|w4|dynamic_int8|int8|int8_percentile|int8_entropy|int8_mse|int8_a16|mixed], or "
+    "float32 alone; NN is a percentage from 5 to 95, distill takes none after prune, shallowNN and "
+    "student do not follow prune, qat does not follow sparseNN, and fp16 does not follow qat"
 )
 _PERCENT = range(5, 96)
 
@@ -67,6 +71,9 @@ class Recipe:
         distill: Whether a teacher's outputs guide the training.
         width_percent: Width of the student, when the student is made by the distillation; the
             pruned model is the student when both passes are asked for.
+        depth_percent: Share of the residual blocks that the student keeps, if it is made so.
+        student: Whether the student is a model that the user names.
+        sparse_percent: Share of the weights that become zero by unstructured pruning.
         qat_bits: Bits of the weights that quantization-aware training prepares for: 4 or 8, as
             the quantization wants where there is one; ``None`` without such training.
         quantization: The last pass, if any.
@@ -75,6 +82,9 @@ class Recipe:
     prune_percent: int | None = None
     distill: bool = False
     width_percent: int | None = None
+    depth_percent: int | None = None
+    student: bool = False
+    sparse_percent: int | None = None
     qat_bits: int | None = None
     quantization: Quantization | None = None
 
@@ -86,19 +96,35 @@ class Recipe:
     @property
     def trains(self) -> bool:
         """Whether weights are changed by training."""
-        return self.distill or self.prune_percent is not None or self.qat_bits is not None
+        return self.shapes or self.qat_bits is not None
+
+    @property
+    def shapes(self) -> bool:
+        """Whether channels, blocks or weights leave, or a teacher is asked."""
+        parts = (self.prune_percent, self.sparse_percent)
+        return self.distill or any(part is not None for part in parts)
 
     def __str__(self) -> str:
         """The canonical name."""
         prune = () if self.prune_percent is None else (f"prune{self.prune_percent}",)
-        distill = (f"distill{self.width_percent or ''}",) if self.distill else ()
+        distill = (self._taught,) if self.distill else ()
+        sparse = () if self.sparse_percent is None else (f"sparse{self.sparse_percent}",)
         quantization = () if self.quantization is None else (str(self.quantization),)
-        return "+".join((*prune, *distill, *self._qat(), *quantization)) or "float32"
+        return "+".join((*prune, *distill, *sparse, *self._qat(), *quantization)) or "float32"
 
     def _qat(self) -> tuple[str, ...]:
         if self.qat_bits is None:
             return ()
         return ("qat4",) if self.qat_bits == 4 and self.quantization is None else ("qat",)
+
+    @property
+    def _taught(self) -> str:
+        """The name of the pass that makes a student."""
+        if self.student:
+            return "student"
+        if self.depth_percent is not None:
+            return f"shallow{self.depth_percent}"
+        return f"distill{self.width_percent or ''}"
 
 
 def parse_recipe(text: str) -> Recipe:
@@ -112,7 +138,8 @@ def parse_recipe(text: str) -> Recipe:
     recipe, steps = Recipe(), text.split("+")
     for step in steps:
         recipe = _extend(recipe, step, text)
-    if recipe.distill and recipe.prune_percent is None and recipe.width_percent is None:
+    sized = (recipe.prune_percent, recipe.width_percent, recipe.depth_percent)
+    if recipe.distill and not recipe.student and sized == (None, None, None):
         return replace(recipe, width_percent=_DEFAULT_WIDTH_PERCENT)
     return recipe
 
@@ -122,17 +149,16 @@ def _extend(recipe: Recipe, step: str, text: str) -> Recipe:
     if recipe.quantization is None:
         if step in tuple(Quantization):
             return _quantized(recipe, Quantization(step), text)
-        if recipe.qat_bits is None and step in ("qat", "qat4"):
+        if recipe.qat_bits is not None:
+            raise ConfigError(f"recipe '{text}': '{step}' has no place there; {_ALLOWED}")
+        if step in ("qat", "qat4") and recipe.sparse_percent is None:
             return replace(recipe, qat_bits=4 if step == "qat4" else 8)
-    if recipe.quantization is None and recipe.qat_bits is None:
-        pruned, distilled = recipe.prune_percent is not None, recipe.distill
-        if step == "distill" and not distilled:
-            return replace(recipe, distill=True)
-        if step.startswith("distill") and not distilled and not pruned:
-            width = _percent(step.removeprefix("distill"), text)
-            return replace(recipe, distill=True, width_percent=width)
-        if step.startswith("prune") and not pruned and not distilled:
-            return replace(recipe, prune_percent=_percent(step.removeprefix("prune"), text))
+        if step.startswith("sparse") and recipe.sparse_percent is None:
+            return replace(recipe, sparse_percent=_percent(step.removeprefix("sparse"), text))
+        if recipe.sparse_percent is None and not recipe.distill:
+            extended = _shape(recipe, step, text)
+            if extended is not None:
+                return extended
     raise ConfigError(f"recipe '{text}': '{step}' has no place there; {_ALLOWED}")
 
 
@@ -142,6 +168,25 @@ def _quantized(recipe: Recipe, quantization: Quantization, text: str) -> Recipe:
     if recipe.qat_bits is not None and (bits is None or (recipe.qat_bits, bits) == (4, 8)):
         raise ConfigError(f"recipe '{text}': qat does not prepare for {quantization}; {_ALLOWED}")
     return replace(recipe, quantization=quantization, qat_bits=bits)
+
+
+def _shape(recipe: Recipe, step: str, text: str) -> Recipe | None:
+    """A pass that decides what is trained, if this is one that may come here."""
+    if step == "distill":
+        return replace(recipe, distill=True)
+    if recipe.prune_percent is not None:
+        return None
+    if step == "student":
+        return replace(recipe, distill=True, student=True)
+    if step.startswith("distill"):
+        width = _percent(step.removeprefix("distill"), text)
+        return replace(recipe, distill=True, width_percent=width)
+    if step.startswith("shallow"):
+        depth = _percent(step.removeprefix("shallow"), text)
+        return replace(recipe, distill=True, depth_percent=depth)
+    if step.startswith("prune"):
+        return replace(recipe, prune_percent=_percent(step.removeprefix("prune"), text))
+    return None
 
 
 def _percent(digits: str, text: str) -> int:

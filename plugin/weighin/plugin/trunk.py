@@ -86,9 +86,13 @@ class TrunkRequest:
         direct: Float files of a model that cannot be made trainable.
         calibration: Data set for calibration and comparison.
         training: Data set for fine-tuning, if there is one.
-        soft: The teacher's outputs on it, if a teacher is needed.
+        unlabelled: More rows for it, without labels.
+        teacher_graph: The teacher in the trainable form, if one is needed.
         teacher: How the report calls the teacher.
-        no_teacher: Why there are no such outputs, if they are needed.
+        no_teacher: Why there is none, if one is needed.
+        student_graph: The model that the user names as the student, in the same form.
+        student: How the report calls it.
+        no_student: Why there is none, if one is needed.
         workdir: For the cache.
         seed: Of everything random.
         settings: How to fine-tune.
@@ -101,9 +105,13 @@ class TrunkRequest:
     graph_tools: Pairs
     calibration: Path
     training: Path | None
-    soft: Path | None
+    unlabelled: Path | None
+    teacher_graph: Path | None
     teacher: str
     no_teacher: str
+    student_graph: Path | None
+    student: str
+    no_student: str
     workdir: Path
     seed: int
     settings: TrainingSettings
@@ -124,6 +132,8 @@ class Trunk:
         self._failed: dict[Step, str] = {}
         if request.trunk.distill and request.no_teacher:
             self._fail(self.todo(), request.no_teacher)
+        if request.trunk.student and request.no_student:
+            self._fail(self.todo(), request.no_student)
         if request.direct is not None:
             self._fail_what_needs_a_graph(request.direct)
 
@@ -227,9 +237,12 @@ class Trunk:
             "kept": str(kept.path.resolve()) if kept else None,
             "trunk": str(made.resolve()),
             "calibration": str(request.calibration.resolve()),
-            "training": str(request.training.resolve()) if request.training else None,
-            "soft": str(request.soft.resolve()) if request.soft else None,
+            "training": _text(request.training),
+            "unlabelled": _text(request.unlabelled),
+            "teacher_graph": _text(request.teacher_graph),
             "teacher": request.teacher,
+            "student_graph": _text(request.student_graph),
+            "student": request.student,
             "seed": request.seed,
             "settings": asdict(request.settings),
             "meaning": asdict(request.meaning),
@@ -271,10 +284,16 @@ def _trunk_key(request: TrunkRequest) -> str:
     origin = tuple(sha256_of(path) for path in files)
     parts: tuple[object, ...] = ("trunk", str(request.trunk), *origin)
     if request.trunk.trains:
-        sets = (request.training, request.soft if request.trunk.distill else None)
+        teacher = request.teacher_graph if request.trunk.distill else None
+        student = request.student_graph if request.trunk.student else None
+        sets = (request.training, request.unlabelled, teacher, student, request.calibration)
         digests = tuple(sha256_of(path) if path else "" for path in sets)
         parts = (*parts, digests, request.seed, asdict(request.settings))
     return key_of(*parts, request.graph_tools)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())
 
 
 def _recipe_name(trunk: Recipe, step: Step) -> str:

@@ -11,11 +11,8 @@ What this module does not do: it catches only what a pass says on purpose. Any o
 the child, and the parent makes it the failure of the step that had begun.
 """
 
-import hashlib
 import os
-import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -25,8 +22,10 @@ from typing import Any
 from weighin.gates.child import append_result, read_job
 from weighin.gates.errors import WeighinError
 from weighin.gates.variant import Format
+from weighin.plugin.filemaker import Notes, make_file, receipt
 from weighin.plugin.fx import Graph
-from weighin.plugin.recipe import Quantization, Recipe, parse_recipe
+from weighin.plugin.recipe import Recipe, parse_recipe
+from weighin.plugin.rows import first_rows
 
 GRAPH = "graph.pt2"
 IMPORT = "import"
@@ -36,12 +35,7 @@ TRUNK_STEP = "trunk"
 WORKER = "weighin.plugin.worker"
 _CHECKED_ROWS = 64
 _COMPARED_ROWS = 32
-_CALIBRATION_ROWS = 200
-_ROUNDING_ROWS = 640
 _OUTPUT_BATCH = 128
-_LEAST_AGREEMENT = 1e-2
-
-Notes = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +92,7 @@ def _import_source(job: Mapping[str, Any], path: Path) -> dict[str, object]:
     from weighin.plugin.passes.prune import count_macs
 
     loaded = load_source(job["source"])
-    rows = _rows(job["trace"], max(_CHECKED_ROWS, loaded.batch))
+    rows = first_rows(job["trace"], max(_CHECKED_ROWS, loaded.batch))
     batches = rows[: len(rows) // loaded.batch * loaded.batch].split(loaded.batch)
     if not batches:
         batches = (rows.repeat([loaded.batch] + [1] * (rows.dim() - 1))[: loaded.batch],)
@@ -107,7 +101,7 @@ def _import_source(job: Mapping[str, Any], path: Path) -> dict[str, object]:
         same_outputs(loaded.reference or loaded.module, graph, batch)
     macs = count_macs(graph, rows[:1])
     save_graph(graph, rows[:1], path)
-    return _file(path) | {"notes": {"macs": str(macs)} | dict(loaded.notes)}
+    return receipt(path) | {"notes": {"macs": str(macs)} | dict(loaded.notes)}
 
 
 def _direct(job: Mapping[str, Any], reporter: _Reporter) -> None:
@@ -125,9 +119,9 @@ def _write_float(load: Any, task: Mapping[str, Any], job: Mapping[str, Any]) -> 
     from weighin.plugin.sources.direct import write_float
 
     path = Path(task["path"])
-    rows = _rows(job["trace"], _COMPARED_ROWS)
+    rows = first_rows(job["trace"], _COMPARED_ROWS)
     notes = write_float(load, Format(task["format"]), path, rows)
-    return _file(path) | {"notes": notes | {"not_trainable": job["why"]}}
+    return receipt(path) | {"notes": notes | {"not_trainable": job["why"]}}
 
 
 def _save_outputs(run: Callable[[Any], Any], task: Mapping[str, Any]) -> dict[str, object]:
@@ -135,25 +129,25 @@ def _save_outputs(run: Callable[[Any], Any], task: Mapping[str, Any]) -> dict[st
     import numpy as np
     import torch
 
-    rows = _rows(task["data"])
+    rows = first_rows(task["data"])
     with torch.no_grad():
         outputs = torch.cat([run(batch) for batch in rows.split(_OUTPUT_BATCH)]).numpy()
     path = Path(task["path"])
     part = path.with_suffix(".part.npz")
     np.savez(part, outputs=outputs)
     part.replace(path)
-    return _file(path)
+    return receipt(path)
 
 
 def _build(job: Mapping[str, Any], reporter: _Reporter) -> None:
     for trunk in job["trunks"]:
-        prefix, row = trunk["recipe"], _rows(trunk["calibration"], 1)
+        prefix, row = trunk["recipe"], first_rows(trunk["calibration"], 1)
         if trunk["graph"] is None:
             _build_direct(trunk, row, reporter)
             continue
         graph = _trunk(trunk, row, reporter)
         for step in trunk["steps"] if graph is not None else ():
-            reporter.step(f"{prefix}/{step['name']}", partial(_make_file, graph, row, step, trunk))
+            reporter.step(f"{prefix}/{step['name']}", partial(make_file, graph, row, step, trunk))
 
 
 def _build_direct(trunk: Mapping[str, Any], row: Any, reporter: _Reporter) -> None:
@@ -163,7 +157,7 @@ def _build_direct(trunk: Mapping[str, Any], row: Any, reporter: _Reporter) -> No
     for step in trunk["steps"]:
         model = float_model(Path(trunk["floats"][step["base"]]), Format(step["base"]))
         name = f"{trunk['recipe']}/{step['name']}"
-        reporter.step(name, partial(_make_file, model, row, step, trunk))
+        reporter.step(name, partial(make_file, model, row, step, trunk))
 
 
 def _trunk(job: Mapping[str, Any], row: Any, reporter: _Reporter) -> Graph | None:
@@ -176,168 +170,27 @@ def _trunk(job: Mapping[str, Any], row: Any, reporter: _Reporter) -> Graph | Non
     graph = load_graph(Path(job["graph"]))
     if not recipe.trains:
         return graph
-    make = partial(_make_trunk, job, recipe, graph, row)
-    return graph if reporter.step(f"{job['recipe']}/{TRUNK_STEP}", make) else None
+    made: list[Graph] = []
+    make = partial(_make_trunk, job, recipe, graph, row, made)
+    return made[0] if reporter.step(f"{job['recipe']}/{TRUNK_STEP}", make) else None
 
 
 def _make_trunk(
-    job: Mapping[str, Any], recipe: Recipe, graph: Graph, row: Any
+    job: Mapping[str, Any], recipe: Recipe, graph: Graph, row: Any, made: list[Graph]
 ) -> dict[str, object]:
-    """Prune or narrow a graph and train it; what a reader should know of how it was made."""
+    """Shape and train a graph, save it, and leave it in ``made``."""
     from weighin.plugin.load import save_graph
-    from weighin.plugin.passes.prune import narrow, prune
+    from weighin.plugin.student import make_student, train_for_rounding
 
-    notes = Notes()
-    if recipe.prune_percent is not None or recipe.distill:
-        if recipe.prune_percent is not None:
-            cut = prune(graph, row, remove_percent=recipe.prune_percent)
-        else:
-            cut = narrow(graph, row, width_percent=recipe.width_percent or 100)
-        notes["macs"] = f"{cut.macs_before} -> {cut.macs_after} (-{cut.removed_percent:.0f} %)"
-        notes |= _train(job, recipe, graph)
+    student, notes = graph, Notes()
+    if recipe.shapes:
+        student, notes = make_student(job, recipe, graph, row)
     if recipe.qat_bits is not None:
-        notes |= _train_quantized(job, recipe.qat_bits, graph)
+        notes |= train_for_rounding(job, recipe.qat_bits, student)
     path = Path(job["trunk"])
-    save_graph(graph, row, path)
-    return _file(path) | {"notes": notes}
-
-
-def _train(job: Mapping[str, Any], recipe: Recipe, graph: Graph) -> Notes:
-    import numpy as np
-
-    from weighin.plugin.passes.distill import TrainingSettings, fine_tune
-    from weighin.plugin.passes.prune import PassError
-
-    if job["training"] is None:
-        if recipe.distill:
-            raise PassError("distillation needs training data; set it for this model")
-        return {"fine_tuning": "none: no training data is set for this model"}
-    with np.load(job["training"]) as data:
-        x, y = np.asarray(data["x"], np.float32), np.asarray(data["y"])
-    soft = None
-    if recipe.distill:
-        with np.load(job["soft"]) as outputs:
-            soft = np.asarray(outputs["outputs"], np.float32)
-    settings = TrainingSettings(**job["settings"])
-    trained = fine_tune(
-        graph, x, y, soft=soft, settings=settings, seed=int(job["seed"]), clock=time.monotonic
-    )
-    how = f"{trained.epochs:.1f} epochs of {len(x)} rows in {trained.seconds:.1f} s"
-    return {"fine_tuning": f"{how}, last loss {trained.loss:.3f}"} | (
-        {"teacher": str(job["teacher"])} if recipe.distill else {}
-    )
-
-
-def _train_quantized(job: Mapping[str, Any], bits: int, graph: Graph) -> Notes:
-    import numpy as np
-
-    from weighin.plugin.passes.distill import TrainingSettings
-    from weighin.plugin.passes.prune import PassError
-    from weighin.plugin.passes.qat import train_quantized
-
-    if job["training"] is None:
-        raise PassError("quantization-aware training needs training data; set it for this model")
-    with np.load(job["training"]) as data:
-        x, y = np.asarray(data["x"], np.float32), np.asarray(data["y"])
-    settings, seed = TrainingSettings(**job["settings"]), int(job["seed"])
-    trained = train_quantized(
-        graph, x, y, bits=bits, settings=settings, seed=seed, clock=time.monotonic
-    )
-    how = f"{trained.epochs:.1f} epochs of {len(x)} rows in {trained.seconds:.1f} s"
-    return {"qat": f"{bits} bits, {how}, last loss {trained.loss:.3f}"}
-
-
-def _make_file(
-    graph: Graph, row: Any, step: Mapping[str, Any], job: Mapping[str, Any]
-) -> dict[str, object]:
-    """One float or quantized file, compared with the float model on real rows."""
-    from weighin.plugin.convert import convert
-    from weighin.plugin.describe import meaning_of
-    from weighin.plugin.formats.interface import describe_file
-    from weighin.plugin.formats.make import make_otherwise
-    from weighin.plugin.passes.quantize import quantize
-
-    format, path = Format(step["format"]), Path(step["path"])
-    part = path.with_name(f"part-{path.name}")
-    notes, meaning = Notes(), meaning_of(job["meaning"])
-    if format not in (Format.LITERT, Format.ONNX):
-        rows = _rows(job["calibration"], _CALIBRATION_ROWS).numpy()
-        notes |= make_otherwise(graph, row, step, part, rows, meaning)
-    elif step["quantization"] is None and job["graph"] is None:
-        shutil.copyfile(job["floats"][format], part)
-    elif step["quantization"] is None:
-        convert(graph, row, format, part)
-    else:
-        rows = _rows(job["calibration"], _CALIBRATION_ROWS).numpy()
-        wanted, origin = Quantization(step["quantization"]), Path(step["origin"])
-        if wanted.rounds_in_the_graph:
-            rounded, more = _round(graph, wanted, format, job)
-            notes, origin = notes | more, path.with_name(f"rounded-{path.name}")
-            convert(rounded, row, format, origin)
-        share = quantize(origin, part, format, wanted, rows)
-        notes["quantized_weights"] = f"{100 * share:.0f} %"
-    describe_file(part, format, meaning)
-    notes |= _compare(graph, part, format, job, exact=step["quantization"] is None)
-    part.replace(path)
-    return _file(path) | {"notes": notes}
-
-
-def _round(
-    graph: Graph, wanted: Quantization, format: Format, job: Mapping[str, Any]
-) -> tuple[Graph, Notes]:
-    """A copy whose weights lie on grids of few bits."""
-    from weighin.plugin.passes.grids import LEAST_BITS
-    from weighin.plugin.passes.mixed import choose_bits, round_all
-
-    rows = _rows(job["calibration"], _ROUNDING_ROWS)
-    if wanted is Quantization.W4:
-        rounded = round_all(graph, rows, 4)
-    else:
-        rounded = choose_bits(graph, rows, least_bits=LEAST_BITS[format])
-    return rounded.graph, dict(rounded.notes)
-
-
-def _compare(
-    graph: Graph, path: Path, format: Format, job: Mapping[str, Any], *, exact: bool
-) -> Notes:
-    """How far a file's outputs are from the float model's, on some calibration rows."""
-    import numpy as np
-    import torch
-
-    from weighin.gates.meters.models import load_model
-    from weighin.plugin.passes.prune import PassError
-
-    if format.runs_elsewhere:
-        return {"difference_from_trunk": f"unknown: {format.runs_elsewhere}"}
-    rows = _rows(job["calibration"], _COMPARED_ROWS)
-    with torch.no_grad():
-        wanted = graph(rows).numpy()
-    model = load_model(str(path), format, threads=1)
-    got = np.concatenate([np.array(model(row)) for row in rows.numpy()[:, None]])
-    if got.shape != wanted.shape or not np.isfinite(got).all():
-        raise PassError(f"the file gives outputs {got.shape}, the model {wanted.shape}")
-    difference = float(np.abs(got - wanted).max())
-    if exact and difference > _LEAST_AGREEMENT * max(1.0, float(np.abs(wanted).max())):
-        raise PassError(f"the converted file is off by {difference:.3g} from the model")
-    agreed = 100 * float((got.argmax(1) == wanted.argmax(1)).mean())
-    return {
-        "difference_from_trunk": f"{difference:.2g}",
-        "agreement_with_trunk": f"{agreed:.0f} % of {len(rows)} rows",
-    }
-
-
-def _rows(path: str, count: int | None = None) -> Any:
-    """The first rows of a data set, as the model takes them."""
-    import numpy as np
-    import torch
-
-    with np.load(path) as data:
-        return torch.from_numpy(np.asarray(data["x"][:count], np.float32))
-
-
-def _file(path: Path) -> dict[str, object]:
-    data = path.read_bytes()
-    return {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+    save_graph(student, row, path)
+    made.append(student)
+    return receipt(path) | {"notes": notes}
 
 
 if __name__ == "__main__":

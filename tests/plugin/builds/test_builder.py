@@ -149,6 +149,82 @@ def test_distillation_without_training_data_fails_alone(
     assert "needs training data" in failures[0].reason
 
 
+STUDENTS = ("sparse80", "sparse80+int8", "student")
+
+
+@pytest.fixture(scope="module")
+def students(torch_program: Path, data: Any, tmp_path_factory: Any) -> dict[str, dict[str, str]]:
+    """The notes of variants that learn partly from rows without labels, by label."""
+    folder = tmp_path_factory.mktemp("students")
+    with np.load(data.training) as training:
+        np.savez(folder / "some.npz", x=training["x"][:200], y=training["y"][:200])
+        np.savez(folder / "unlabelled.npz", x=training["x"][200:])
+    request = request_of(
+        torch_program,
+        data,
+        folder / "work",
+        recipes=STUDENTS,
+        training=folder / "some.npz",
+        unlabelled=folder / "unlabelled.npz",
+        student=inspect_source(torch_program),
+        student_name="small/1",
+        settings=TrainingSettings(epochs=2, batch_size=16, report_lift=True, prune_steps=2),
+    )
+    results = build_variants(request, quiet)
+    assert all(isinstance(result, Built) for result in results), results
+    return {r.recipe + r.format.suffix: dict(r.notes) for r in results if isinstance(r, Built)}
+
+
+@pytest.mark.parametrize("recipe", ["sparse80", "sparse80+int8"])
+@pytest.mark.parametrize("format", Format)
+def test_sparsity_is_counted_in_the_file(
+    recipe: str, format: Format, students: dict[str, dict[str, str]]
+) -> None:
+    notes = students[recipe + format.suffix]
+    share, _, count, *_ = notes["sparsity_in_file"].replace(" %", "").split()
+    assert 79 <= float(share) < 95  # int8 rounds a few more to zero
+    assert int(count) == 72 + 576 + 128 * 12 + 12 * 4
+    assert int(notes["macs_in_file"]) == 64 * 9 * 8 + 64 * 9 * 64 + 128 * 12 + 12 * 4
+    assert int(notes["gzip_bytes"]) > 0
+
+
+def test_the_lift_over_a_twin_without_the_teacher_is_told(
+    students: dict[str, dict[str, str]],
+) -> None:
+    lift = students["student.onnx"]["distillation_lift"]
+    assert "on 20 training rows that neither saw" in lift
+    assert "distillation_lift" not in students["sparse80.onnx"]
+    assert students["sparse80.onnx"]["fine_tuning"].startswith("2 rounds, in the last one 1.0 ep")
+    assert students["student.onnx"]["student"] == "small/1"
+    assert "236 rows" in students["student.onnx"]["fine_tuning"]
+
+
+def test_a_missing_student_and_a_teacher_of_other_classes_fail_alone(
+    built: tuple[Any, ...], torch_program: Path, data: Any, workdir: Path, tmp_path: Path
+) -> None:
+    other = nn.Sequential(nn.Flatten(), nn.Linear(64, 7)).eval()
+    (tmp_path / "data").mkdir()
+    torch.export.save(
+        torch.export.export(other, (torch.rand(1, 1, 8, 8),)), tmp_path / "data/model.pt2"
+    )
+    (tmp_path / "MLmodel").write_text('{"flavors": {"pytorch": {"model_data": "data"}}}')
+    request = request_of(
+        torch_program,
+        data,
+        workdir,
+        recipes=("float32", "student", "distill50"),
+        formats=(Format.ONNX,),
+        teacher=inspect_source(tmp_path),
+        teacher_name="other/1",
+    )
+    whole, student, distilled = build_variants(request, quiet)
+    assert isinstance(whole, Built)
+    assert isinstance(student, BuildFailure)
+    assert "set `student`" in student.reason
+    assert isinstance(distilled, BuildFailure)
+    assert "the teacher gives (256, 7) outputs; (256, 4) are needed" in distilled.reason
+
+
 class Spectrum(nn.Module):  # type: ignore[misc]
     """ONNX has a Fourier transform; the LiteRT converter has none."""
 

@@ -1,21 +1,30 @@
 """Structured pruning: whole channels leave, so that every runtime gets faster.
 
-Every group of coupled channels loses the same share of its channels, those with the smallest
-weights first. Unstructured sparsity is not offered: it changes no latency on phones' runtimes.
+With some rows to look at, how much every group of coupled channels loses is decided by measured
+damage (:mod:`weighin.plugin.passes.allocate`), and the layers that lost inputs are fitted anew
+(:mod:`weighin.plugin.passes.reconstruct`). Without, every group loses the same share. The
+channels with the smallest weights go first.
+
+What this module does not do: it trains nothing.
 """
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from weighin.gates.errors import WeighinError
 from weighin.plugin.fx import Graph, calls, record_shapes, set_attribute, tidy
+from weighin.plugin.passes.allocate import allocate, distance, measure_damage, step_size
 from weighin.plugin.passes.channels import FIXED, Axis
 from weighin.plugin.passes.follow import Followed, follow_channels
+from weighin.plugin.passes.reconstruct import Cuts, reconstruct
 
-_ROUND_TO = 4
-_ROUND_FROM = 16
 _LEAST_CUT = 0.02
+_DAMAGE_MACS = 2e9
+_FIT_MACS = 1e10
+_LEAST_ROWS = 8
 
 
 class PassError(WeighinError):
@@ -24,10 +33,17 @@ class PassError(WeighinError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """What pruning achieved: multiply-accumulates for one row, before and after."""
+    """What pruning achieved.
+
+    Attributes:
+        macs_before: Multiply-accumulates for one row.
+        macs_after: The same, afterwards.
+        refitted: Layers whose weights were fitted to the original's outputs.
+    """
 
     macs_before: int
     macs_after: int
+    refitted: int = 0
 
     @property
     def removed_percent(self) -> float:
@@ -41,27 +57,60 @@ def count_macs(graph: Graph, row: Any) -> int:
     return follow_channels(graph).macs()
 
 
-def prune(graph: Graph, row: Any, *, remove_percent: float) -> Pruned:
+def prune(graph: Graph, row: Any, *, remove_percent: float, rows: Any | None = None) -> Pruned:
     """Remove channels until this share of the multiply-accumulates is gone.
 
     Args:
         graph: Changed in place.
         row: One input row, ``[1, ...]``; the pruned graph is run on it.
         remove_percent: At least this much goes, give or take the rounding of channel counts.
+        rows: Inputs ``[n, ...]`` to measure damage on and to fit layers with.
 
     Raises:
         PassError: not so much can be removed.
     """
     record_shapes(graph, row)
     found = follow_channels(graph)
+    if rows is None:
+        return _cut(graph, row, found, _same_share(found, remove_percent))[0]
+    _same_share(found, remove_percent)  # fails when there is too little to remove
+    target = found.macs() * (1 - remove_percent / 100)
+    few, more = (_affordable(found, rows, macs) for macs in (_DAMAGE_MACS, _FIT_MACS))
+    damage = measure_damage(found, partial(_damage, graph, row, few))
+    return _cut_and_fit(graph, row, more, allocate(found, damage, target))
+
+
+def _affordable(found: Followed, rows: Any, macs: float) -> Any:
+    """So many rows as one run of the model may cost: a large model is looked at on fewer."""
+    return rows[: max(_LEAST_ROWS, round(macs / max(1, found.macs())))]
+
+
+def _damage(graph: Graph, row: Any, rows: Any, kept: Mapping[int, int]) -> float:
+    """How far the outputs move when some groups keep so many channels."""
+    import torch
+
+    tried = copy.deepcopy(graph)
+    _cut_and_fit(tried, row, rows, kept)
+    with torch.no_grad():
+        return distance(tried(rows), graph(rows))
+
+
+def _cut_and_fit(graph: Graph, row: Any, rows: Any, kept: Mapping[int, int]) -> Pruned:
+    original = copy.deepcopy(graph)
+    record_shapes(graph, row)
+    done, cuts = _cut(graph, row, follow_channels(graph), kept)
+    return replace(done, refitted=reconstruct(graph, original, cuts, rows))
+
+
+def _same_share(found: Followed, remove_percent: float) -> dict[int, int]:
+    """Every group keeps the same share, as large as the target allows."""
     before = found.macs()
-    target = before * (1 - remove_percent / 100)
-    best = before
+    target, best = before * (1 - remove_percent / 100), before
     for step in range(1, 200):
         kept = _kept_counts(found, 1 - step / 200)
         best = min(best, found.macs(kept))
         if found.macs(kept) <= target * (1 + _LEAST_CUT):
-            return _cut(graph, row, found, kept)
+            return kept
     raise PassError(
         f"{remove_percent:g} % of the multiply-accumulates cannot be pruned: at most "
         f"{100 * (1 - best / before):.0f} % sit in channels that can be removed "
@@ -69,8 +118,14 @@ def prune(graph: Graph, row: Any, *, remove_percent: float) -> Pruned:
     )
 
 
-def narrow(graph: Graph, row: Any, *, width_percent: float) -> Pruned:
+def narrow(graph: Graph, row: Any, *, width_percent: float, rows: Any | None = None) -> Pruned:
     """Make a student: every group keeps this share of its channels, the largest ones.
+
+    Args:
+        graph: Changed in place.
+        row: One input row, ``[1, ...]``.
+        width_percent: Of the channels.
+        rows: Inputs ``[n, ...]`` to fit the layers with that lost inputs.
 
     Raises:
         PassError: nothing can be narrowed.
@@ -83,7 +138,9 @@ def narrow(graph: Graph, row: Any, *, width_percent: float) -> Pruned:
             f"no narrower student can be made: {len(found.groups.prunable())} groups of "
             "channels can be removed, and they hold next to none of the work"
         )
-    return _cut(graph, row, found, kept)
+    if rows is not None:
+        return _cut_and_fit(graph, row, _affordable(found, rows, _FIT_MACS), kept)
+    return _cut(graph, row, found, kept)[0]
 
 
 def _kept_counts(found: Followed, share: float) -> dict[int, int]:
@@ -91,12 +148,12 @@ def _kept_counts(found: Followed, share: float) -> dict[int, int]:
     kept: dict[int, int] = {}
     for group in found.groups.prunable():
         size = found.groups.size(group)
-        step = _ROUND_TO if size >= _ROUND_FROM else 1
+        step = step_size(size)
         kept[group] = min(size, max(step, step * round(size * share / step)))
     return kept
 
 
-def _cut(graph: Graph, row: Any, found: Followed, kept: Mapping[int, int]) -> Pruned:
+def _cut(graph: Graph, row: Any, found: Followed, kept: Mapping[int, int]) -> tuple[Pruned, Cuts]:
     """Take the channels out, and make sure that the result runs and really is smaller."""
     scores = _importance(graph, found)
     channels = {
@@ -104,14 +161,18 @@ def _cut(graph: Graph, row: Any, found: Followed, kept: Mapping[int, int]) -> Pr
         for group, count in kept.items()
     }
     before = found.macs()
-    for name, axes in found.weights.items():
-        _cut_weight(graph, name, [_indices(found, axis, channels) for axis in axes])
+    cuts = {
+        name: [_indices(found, axis, channels) for axis in axes]
+        for name, axes in found.weights.items()
+    }
+    for name, wanted in cuts.items():
+        _cut_weight(graph, name, wanted)
     _cut_literals(graph, found, kept)
     tidy(graph)
     after = count_macs(graph, row)
     if after >= before or after != found.macs(kept):
         raise PassError(f"pruning was to leave {found.macs(kept)} MACs and left {after}")
-    return Pruned(macs_before=before, macs_after=after)
+    return Pruned(macs_before=before, macs_after=after), cuts
 
 
 def _importance(graph: Graph, found: Followed) -> dict[int, Any]:
