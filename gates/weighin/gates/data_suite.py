@@ -59,7 +59,7 @@ def _columns(table: DataTable, others: Mapping[Role, DataTable]) -> dict[str, An
         "not_finite": table.not_finite,
         "content": [content.hex() for content in table.contents],
     }
-    for role in (Role.CALIBRATION, Role.TRAINING):
+    for role in (Role.CALIBRATION, Role.TRAINING, Role.TUNING):
         known = frozenset(others[role].contents) if role in others else frozenset[bytes]()
         columns[f"in_{role}"] = [int(content in known) for content in table.contents]
     return columns
@@ -71,6 +71,8 @@ def _suite(role: Role, contract: DataContract) -> tuple[Expected, ...]:
         suite.append(_unrepeated(contract))
     if role is Role.EVALUATION:
         suite.append(_two_classes())
+        suite.extend(_apart(other) for other in (Role.CALIBRATION, Role.TRAINING, Role.TUNING))
+    if role is Role.TUNING:
         suite.extend(_apart(other) for other in (Role.CALIBRATION, Role.TRAINING))
     return tuple(suite)
 
@@ -80,6 +82,7 @@ def _least_rows(role: Role, contract: DataContract) -> Expected:
         Role.EVALUATION: contract.least_evaluation_rows,
         Role.CALIBRATION: contract.least_calibration_rows,
         Role.TRAINING: 1,
+        Role.TUNING: contract.least_calibration_rows,
     }[role]
     return Expected(
         words=f"there are at least {least} rows",
