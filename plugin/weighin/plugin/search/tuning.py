@@ -1,8 +1,9 @@
 """The data that a search may see: a tuning set of the user's, or a part set aside.
 
 A part is set aside from the training data (from the calibration data if there is none), by
-content: equal rows stay together, so the parts share none. It depends on the data and the seed
-only. What this module does not do: it checks nothing; the data contract does, on the parts.
+content: equal rows stay together, so the parts share none, and rows that also calibrate stay
+where they are. It depends on the data and the seed only. What this module does not do: it checks
+nothing; the data contract does, on the parts.
 """
 
 import hashlib
@@ -42,26 +43,34 @@ def with_tuning(paths: Mapping[Role, Path], folder: Path, seed: int) -> dict[Rol
     if Role.TUNING in paths:
         return dict(paths)
     donor = Role.TRAINING if Role.TRAINING in paths else Role.CALIBRATION
-    parts = set_aside(donor, paths[donor], folder, seed)
+    taken = paths.get(Role.CALIBRATION) if donor is Role.TRAINING else None
+    parts = set_aside(donor, paths[donor], taken, folder, seed)
     return {**paths, donor: parts.rest, Role.TUNING: parts.tuning}
 
 
-def set_aside(donor: Role, path: Path, folder: Path, seed: int) -> Parts:
+def set_aside(donor: Role, path: Path, taken: Path | None, folder: Path, seed: int) -> Parts:
     """Split a data set by content; done once per content and seed.
+
+    Args:
+        donor: What the data set is for.
+        path: The data set.
+        taken: Another one whose rows are not for tuning.
+        folder: Where parts are kept.
+        seed: Of what is set aside.
 
     Raises:
         DataError: too few different rows.
     """
     import numpy as np
 
-    name = f"{sha256_of(path)[:16]}-{seed}"
+    name = "-".join([*(sha256_of(one)[:16] for one in (path, taken) if one), str(seed)])
     parts = Parts(rest=folder / f"{name}-rest.npz", tuning=folder / f"{name}-tuning.npz")
     if parts.rest.is_file() and parts.tuning.is_file():
         return parts
     with np.load(path, allow_pickle=False) as archive:
         x, y = archive["x"], archive["y"]
-    keys = [_key(row, seed) for row in np.ascontiguousarray(x).reshape(len(x), -1)]
-    first = {key: place for place, key in reversed(tuple(enumerate(keys)))}
+    keys, others = _keys(x, seed), _keys_of(taken, seed)
+    first = {k: place for place, k in reversed(tuple(enumerate(keys))) if k not in others}
     wanted = min(int(len(first) * SHARE), MOST_ROWS)
     if wanted < LEAST_ROWS:
         raise DataError(
@@ -75,9 +84,19 @@ def set_aside(donor: Role, path: Path, folder: Path, seed: int) -> Parts:
     return parts
 
 
-def _key(row: Any, seed: int) -> bytes:
-    """A row's place in the draw, decided by its content."""
-    return hashlib.blake2b(row.tobytes(), digest_size=16, salt=str(seed).encode()[:16]).digest()
+def _keys(x: Any, seed: int) -> list[bytes]:
+    """Each row's place in the draw, decided by its content."""
+    salt = str(seed).encode()[:16]
+    return [hashlib.blake2b(row.tobytes(), digest_size=16, salt=salt).digest() for row in x]
+
+
+def _keys_of(path: Path | None, seed: int) -> frozenset[bytes]:
+    import numpy as np
+
+    if path is None:
+        return frozenset()
+    with np.load(path, allow_pickle=False) as archive:
+        return frozenset(_keys(archive["x"], seed))
 
 
 def _save(path: Path, x: Any, y: Any, rows: list[int]) -> None:
