@@ -52,11 +52,11 @@ def document_of(project: Path) -> Any:
 
 def test_only_what_fits_goes_to_the_gate_and_passes_there(searched: Path) -> None:
     document = document_of(searched)
-    assert document["search"]["kept"] == ["dynamic_int8"]
-    assert [(v["recipe"], v["passed_on"]) for v in document["variants"]] == [
-        ("dynamic_int8", ["host"])
-    ]
     trials = {t["recipe"]: t for one in document["search"]["rounds"] for t in one["trials"]}
+    kept = document["search"]["kept"]
+    assert kept
+    assert {v["recipe"] for v in document["variants"] if v["passed_on"]} == set(kept)
+    assert all(trials[name]["devices"][0]["standing"] in ("sure", "likely") for name in kept)
     assert {"float32", "fp16", "dynamic_int8", "int8"} <= set(trials)
     assert trials["fp16"]["devices"][0]["standing"] == "fell"
     assert "size_mib" in trials["fp16"]["devices"][0]["reason"]
@@ -82,7 +82,10 @@ def test_nothing_fits_and_the_nearest_miss_is_named(searched: Path, weighin: Com
     configure(searched, ("size_mib = 0.0072", "size_mib = 0.0001"))
     document = json.loads(weighin(searched, "run", "tiny/1", "--json", code=3).stdout)
     assert document["devices"][0]["nearest_miss"]["metric"] == "size_mib"
-    assert document["search"]["kept"][0] == "dynamic_int8", "the smallest came nearest"
+    trials = [t for one in document["search"]["rounds"] for t in one["trials"]]
+    least = min(t["bytes"] for t in trials if t["bytes"] is not None)
+    (nearest,) = {t["bytes"] for t in trials if t["recipe"] == document["search"]["kept"][0]}
+    assert nearest == least, "the smallest came nearest"
     shown = weighin(searched, "report", "tiny/1", code=None).stdout
     assert "nearest miss" in shown
     assert "every question was answered" in " ".join(shown.split())
@@ -122,9 +125,8 @@ def test_killed_in_the_middle_it_repeats_no_build_and_finds_what_has_to_be_train
     document = json.loads(weighin(tiny, "run", "tiny/1", "--json").stdout)
     assert lines(tiny)[: len(before)] == before
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    passed = [v["recipe"] for v in document["variants"] if v["passed_on"]]
-    assert passed
-    assert all(name.endswith("+dynamic_int8") for name in passed)
+    assert all(one["trains"] for one in document["search"]["rounds"][1:])
+    assert any(v["passed_on"] for v in document["variants"])
 
 
 def lines(project: Path) -> list[str]:

@@ -12,7 +12,7 @@ from weighin.plugin.recipe import Quantization, Recipe, parse_recipe
 from weighin.plugin.search.questions import next_question
 from weighin.plugin.search.space import Space
 
-BYTES = {None: 32, "fp16": 16, "mixed": 6, "w4": 4}
+BYTES = {None: 32, "fp16": 16}
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from weighin.plugin.config import FIXED_RECIPES
 from weighin.plugin.plan import Plan
 from weighin.plugin.recipe import Quantization, Recipe, parse_recipe
 
-_BITS = {"fp16": 16, "int8": 8, "dynamic_int8": 8, "w8": 8, "int8x16": 8, "mixed": 6, "w4": 4}
-"""Expected bits per weight, which order the post-training recipes; unknown ones count as 8."""
+_BITS = {"fp16": 16, "mixed": 6, "w4": 4}
+"""Expected bits per weight, which order the post-training recipes; all others count as 8."""
 
 
 class Family(StrEnum):
@@ -29,14 +29,14 @@ class Family(StrEnum):
 
     def place(self, recipe: Recipe) -> int | None:
         """What percentage a recipe of this family takes away; ``None`` for any other recipe."""
-        if not recipe.distill:
-            return None
-        pruned, width = recipe.prune_percent, recipe.width_percent
         match self:
             case Family.PRUNE:
-                return pruned
+                place = recipe.prune_percent
             case Family.STUDENT:
-                return 100 - width if pruned is None and width is not None else None
+                place = None if recipe.width_percent is None else 100 - recipe.width_percent
+        if place is None or self.recipe(place, recipe.quantization) != recipe:
+            return None
+        return place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
