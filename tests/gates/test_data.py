@@ -139,6 +139,15 @@ def test_rows_that_the_gate_shares_with_other_data_are_found_by_content(
     assert broken.rows == (3, 70)
 
 
+@pytest.mark.parametrize("role", ["evaluation", "calibration", "training"])
+def test_tuning_data_shares_no_row_with_any_other(tmp_path: Path, role: str) -> None:
+    sets = {"evaluation": sound(1), "calibration": sound(2, 40), "training": sound(3)}
+    tuning = sound(4)
+    tuning["x"][7] = sets[role]["x"][5]
+    (broken,) = check(tmp_path, tuning=tuning, **sets).broken
+    assert broken.expectation.startswith("no row is also in the ")
+
+
 def test_calibration_data_may_be_part_of_the_training_data(tmp_path: Path) -> None:
     assert check(tmp_path, sound(1), calibration=sound(2, 40), training=sound(2, 40)).ok
 

@@ -65,6 +65,10 @@ def test_the_commented_example_of_the_template_is_valid_too() -> None:
         pytest.param(MODEL + "[build]\naugment = 'turn'", "build.augment: ", id="unknown-augmentation"),
         pytest.param(MODEL + "[build]\nsoft_weight = 1.5", "build.soft_weight: ", id="share-above-one"),
         pytest.param(MODEL + "teacher = 'big'", "models.digits.teacher: ", id="teacher-without-version"),
+        pytest.param("[search]\nminutes = -1", "search.minutes: input should be greater than or equal to 0, not -1", id="search-of-negative-time"),
+        pytest.param("[search]\nminutes = nan", "search.minutes: ", id="search-of-no-number"),
+        pytest.param("[search]\nwinners = 0", "search.winners: ", id="search-without-winners"),
+        pytest.param(MODEL.replace("int8", "automatic"), "models.digits.recipes: recipe 'automatic'", id="almost-auto"),
         pytest.param("[evidence]\nvalid_days = 0", "evidence.valid_days: ", id="evidence-never-valid"),
     ],
 )  # fmt: skip
@@ -102,6 +106,11 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, expecte
 def test_a_missing_file_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="weighin init"):
         find_root(tmp_path)
+
+
+def test_auto_is_a_recipe_alone_or_beside_others() -> None:
+    assert parse(MODEL.replace('"int8"', '"auto"')).models["digits"].recipes == ("float32", "auto")
+    assert parse("[search]\nminutes = 0").search.minutes == 0
 
 
 def test_the_most_specific_budget_wins() -> None:

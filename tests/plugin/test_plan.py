@@ -54,6 +54,8 @@ def model(**changed: Any) -> dict[str, Any]:
         pytest.param(model(formats=["onnx"]), id="formats"),
         pytest.param(model(inferences_per_hour=9), id="use"),
         pytest.param(model(teacher="big/1"), id="teacher"),
+        pytest.param(model(recipes=["float32", "int8", "auto"]), id="search"),
+        pytest.param(model(tuning="t.npz"), id="tuning-data"),
     ],
 )
 def test_what_decides_a_result_changes_the_plan(changed: dict[str, Any]) -> None:
@@ -72,11 +74,20 @@ def test_other_data_or_tools_are_another_plan() -> None:
         pytest.param({"channel": {"name": "beta"}}, id="channel"),
         pytest.param({"dvc": {"commit": False}}, id="commits"),
         pytest.param({"build": {"workers": 1}}, id="workers"),
+        pytest.param({"search": {"minutes": 1}}, id="search-that-nobody-asked-for"),
         pytest.param({"models": {"digits": BASE["models"]["digits"]}}, id="other-models"),
     ],
 )
 def test_what_decides_nothing_leaves_the_plan_alone(changed: dict[str, Any]) -> None:
     assert plan(changed).digest == plan().digest
+
+
+def test_auto_brings_a_search_and_its_limits_decide() -> None:
+    asked = model(recipes=["float32", "auto"])
+    quick = plan({**asked, "search": {"minutes": 1}})
+    assert quick.search is not None
+    assert [str(recipe) for recipe in quick.recipes] == ["float32"]
+    assert quick.digest != plan(asked).digest
 
 
 def test_each_device_gets_its_own_budgets() -> None:

@@ -19,7 +19,7 @@ from weighin.gates.errors import DataError
 from weighin.gates.weigh_in import DataDigest
 from weighin.gates.wire import data_from_json, data_to_json, list_of, object_of, text_of
 
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 
 
 class Role(StrEnum):
@@ -29,6 +29,7 @@ class Role(StrEnum):
     CALIBRATION = "calibration"
     TRAINING = "training"
     UNLABELLED = "unlabelled"
+    TUNING = "tuning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class DataContract:
         minimum: Smallest value allowed in ``x``, if any.
         maximum: Largest value allowed in ``x``, if any.
         least_evaluation_rows: Fewest rows to judge on.
-        least_calibration_rows: Fewest rows to calibrate on.
+        least_calibration_rows: Fewest rows to calibrate on, and to compare candidates on.
         least_class_share: Smallest share of the evaluation rows that each class must have;
             ``None`` means a tenth of an even share. Zero allows absent classes.
         most_duplicate_share: Largest share of the rows that may repeat another row.

@@ -16,9 +16,7 @@ from weighin.gates.data import DataContract, ExpectationResult, Role
 from weighin.gates.data_table import DataTable
 
 _SHOWN_ROWS = 5
-
-
-_OTHERS = (Role.CALIBRATION, Role.TRAINING, Role.UNLABELLED)
+_OTHERS = (Role.CALIBRATION, Role.TRAINING, Role.UNLABELLED, Role.TUNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +73,8 @@ def _suite(role: Role, contract: DataContract) -> tuple[Expected, ...]:
     if role is Role.EVALUATION:
         suite.append(_two_classes())
         suite.extend(_apart(other) for other in _OTHERS)
+    if role is Role.TUNING:
+        suite.extend(_apart(other) for other in _OTHERS if other is not Role.TUNING)
     return tuple(suite)
 
 
@@ -84,6 +84,7 @@ def _least_rows(role: Role, contract: DataContract) -> Expected:
         Role.CALIBRATION: contract.least_calibration_rows,
         Role.TRAINING: 1,
         Role.UNLABELLED: 1,
+        Role.TUNING: contract.least_calibration_rows,
     }[role]
     return Expected(
         words=f"there are at least {least} rows",

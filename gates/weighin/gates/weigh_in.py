@@ -6,6 +6,7 @@ from datetime import datetime
 from weighin.gates.judge import Outcome, Verdict
 from weighin.gates.measurement import Reading
 from weighin.gates.metric import Metric
+from weighin.gates.search import SearchRecord
 from weighin.gates.variant import BuildFailure, Variant
 
 
@@ -59,6 +60,7 @@ class WeighIn:
         failures: One per variant that was not.
         started_at: UTC.
         finished_at: UTC.
+        search: How the recipes were found, if they were searched for.
     """
 
     model: str
@@ -73,6 +75,7 @@ class WeighIn:
     failures: tuple[BuildFailure, ...]
     started_at: datetime
     finished_at: datetime
+    search: SearchRecord | None = None
 
     @property
     def passed(self) -> tuple[Result, ...]:

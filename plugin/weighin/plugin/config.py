@@ -26,6 +26,19 @@ from weighin.plugin.recipe import parse_recipe
 FILE_NAME = "weighin.toml"
 STATE_DIR = ".weighin"
 DEFAULT = "default"
+AUTO = "auto"
+"""The recipe that stands for whatever a search finds."""
+
+FIXED_RECIPES = (
+    "float32",
+    "fp16",
+    "dynamic_int8",
+    "int8",
+    "prune50",
+    "distill50",
+    "prune50+distill+int8",
+)
+"""What is built if a model's table does not say; also the first candidates of a search."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _Positive = Annotated[float, Field(gt=0)]
@@ -88,6 +101,15 @@ class BuildConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SearchConfig:
+    """``[search]``: how long recipe ``auto`` may look, and how much of it the gate judges."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    minutes: Annotated[float, Field(ge=0)] = 20.0
+    winners: _Count = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """``[models.NAME]``: one registered model, its data and what to make of it."""
 
@@ -96,17 +118,10 @@ class ModelConfig:
     calibration: str
     training: str | None = None
     unlabelled: str | None = None
+    tuning: str | None = None
     teacher: Annotated[str, Field(pattern=r"^[^/]+/\d+$")] | None = None
     student: Annotated[str, Field(pattern=r"^[^/]+/\d+$")] | None = None
-    recipes: tuple[str, ...] = (
-        "float32",
-        "fp16",
-        "dynamic_int8",
-        "int8",
-        "prune50",
-        "distill50",
-        "prune50+distill+int8",
-    )
+    recipes: tuple[str, ...] = FIXED_RECIPES
     formats: tuple[str, ...] = (Format.LITERT.value, Format.ONNX.value)
     devices: tuple[str, ...] = (HOST,)
     inferences_per_hour: _Positive | None = None
@@ -136,6 +151,7 @@ class Config:
         evidence: How long measurements hold.
         dvc: How variants are kept.
         build: Limits of the child processes.
+        search: Limits of recipe ``auto``.
         budgets: Budgets of every model, by device name or ``default``.
         models: What to do with each registered model, by name.
     """
@@ -146,6 +162,7 @@ class Config:
     evidence: EvidenceConfig = EvidenceConfig()
     dvc: DvcConfig = DvcConfig()
     build: BuildConfig = BuildConfig()
+    search: SearchConfig = SearchConfig()
     budgets: _BudgetTable = field(default_factory=dict)
     models: dict[str, ModelConfig] = field(default_factory=dict)
 
@@ -253,7 +270,7 @@ def _mistakes(config: Config) -> Iterable[str]:
 def _recipe_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
     if not model.recipes:
         yield f"{where}: must name at least one recipe, such as 'int8'"
-    for text in model.recipes:
+    for text in (text for text in model.recipes if text != AUTO):
         try:
             recipe = parse_recipe(text)
         except ConfigError as error:

@@ -20,6 +20,7 @@ from weighin.gates.errors import DataError, SourceError
 from weighin.gates.judge import Moment
 from weighin.gates.variant import BuildFailure, Variant
 from weighin.gates.weigh_in import WeighIn
+from weighin.plugin.auto import Choice, Paths, SearchRequest, choose
 from weighin.plugin.builder import BuildRequest, build_variants
 from weighin.plugin.config import BuildConfig
 from weighin.plugin.console import Progress
@@ -30,6 +31,7 @@ from weighin.plugin.passes.distill import TrainingSettings
 from weighin.plugin.plan import Plan, make_plan
 from weighin.plugin.project import Project, parse_reference
 from weighin.plugin.publish import publish_weigh_in, refuse, still_good
+from weighin.plugin.recipe import Recipe
 from weighin.plugin.reference import Reference, keep_reference
 from weighin.plugin.source import Source, inspect_source
 from weighin.plugin.source_run import SourceFailure, run_source
@@ -130,6 +132,7 @@ def data_paths(project: Project, model: str) -> dict[Role, Path]:
         Role.CALIBRATION: settings.calibration,
         Role.TRAINING: settings.training,
         Role.UNLABELLED: settings.unlabelled,
+        Role.TUNING: settings.tuning,
     }
     return {role: project.root / path for role, path in named.items() if path is not None}
 
@@ -179,7 +182,8 @@ def weigh_now(job: Job) -> WeighIn:
     source = fetch(job, job.registration)
     check(job, source)
     reference = run(job, source)
-    built = build(job, source)
+    choice = find(job, source)
+    built = build(job, source, choice.recipes, choice.paths)
     variants = keep(job, source, [one for one in built if isinstance(one, Built)])
     results = weigh_variants(variants, job.plan, _scales(job, reference), job.progress)
     return WeighIn(
@@ -189,12 +193,13 @@ def weigh_now(job: Job) -> WeighIn:
         source_digest=source.digest,
         plan_digest=job.plan.digest,
         reference_accuracy=reference.accuracy,
-        data=job.plan.data,
+        data=(*job.plan.data, *choice.data),
         devices=job.plan.devices,
         results=with_dominance(results),
         failures=tuple(one for one in built if isinstance(one, BuildFailure)),
         started_at=job.started_at,
         finished_at=datetime.now(UTC),
+        search=choice.record,
     )
 
 
@@ -233,14 +238,37 @@ def run(job: Job, source: Source) -> Reference:
     return keep_reference(done.outputs[0], evaluation, job.project.work / "host" / "reference.npy")
 
 
-def build(job: Job, source: Source) -> tuple[Built | BuildFailure, ...]:
+def find(job: Job, source: Source) -> Choice:
+    """The recipes to build: the plan's own, and for ``auto`` what a search keeps."""
+    paths, limits = data_paths(job.project, job.plan.model), job.plan.search
+    if limits is None:
+        return Choice(recipes=job.plan.recipes, paths=paths)
+    request = SearchRequest(
+        plan=job.plan,
+        source=source,
+        paths=paths,
+        root=job.project.root,
+        work=job.project.work,
+        limits=job.limits,
+        moment=job.moment,
+        settings=HostSettings(reuse_for=job.reuse_for),
+        seed=job.project.config.build.seed,
+        again=job.again,
+        build=lambda recipes, data: build(job, source, recipes, data, step="search: build"),
+        progress=job.progress,
+    )
+    return choose(request, limits)
+
+
+def build(
+    job: Job, source: Source, recipes: tuple[Recipe, ...], paths: Paths, step: str = "build"
+) -> tuple[Built | BuildFailure, ...]:
     """Every recipe in every format, or why it could not be made."""
     config, student = job.project.config.build, job.plan.settings.student
     teacher = job.plan.settings.teacher
-    paths = data_paths(job.project, job.plan.model)
     request = BuildRequest(
         source=source,
-        recipes=job.plan.recipes,
+        recipes=recipes,
         formats=job.plan.formats,
         calibration=paths[Role.CALIBRATION],
         limits=job.limits,
@@ -258,8 +286,8 @@ def build(job: Job, source: Source) -> tuple[Built | BuildFailure, ...]:
     if teacher is not None:
         registered = find_version(job.connection, *parse_reference(teacher))
         request = replace(request, teacher=fetch(job, registered), teacher_name=teacher)
-    job.progress("build", 0, len(request.recipes) * len(request.formats))
-    return build_variants(request, lambda _what, done, total: job.progress("build", done, total))
+    job.progress(step, 0, len(request.recipes) * len(request.formats))
+    return build_variants(request, lambda _what, done, total: job.progress(step, done, total))
 
 
 def _training_settings(config: BuildConfig) -> TrainingSettings:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from weighin.gates.metric import Budget
 from weighin.gates.variant import Format
 from weighin.gates.weigh_in import DataDigest
-from weighin.plugin.config import Config, ModelConfig
+from weighin.plugin.config import AUTO, Config, ModelConfig, SearchConfig
 from weighin.plugin.recipe import Recipe, parse_recipe
 
 SCHEMA = "weighin/plan/v1"
@@ -28,7 +28,8 @@ class Plan:
 
     Attributes:
         model: Registered model name.
-        recipes: What to build.
+        recipes: What to build in any case.
+        search: What else to find, and within which limits; ``None`` without recipe ``auto``.
         formats: In which file formats.
         targets: For which devices, with their budgets.
         settings: The model's own table of the configuration.
@@ -38,6 +39,7 @@ class Plan:
 
     model: str
     recipes: tuple[Recipe, ...]
+    search: SearchConfig | None
     formats: tuple[Format, ...]
     targets: tuple[Target, ...]
     settings: ModelConfig
@@ -65,7 +67,8 @@ def make_plan(
     )
     return Plan(
         model=model,
-        recipes=tuple(parse_recipe(text) for text in settings.recipes),
+        recipes=tuple(parse_recipe(text) for text in settings.recipes if text != AUTO),
+        search=config.search if AUTO in settings.recipes else None,
         formats=tuple(Format(text) for text in settings.formats),
         targets=targets,
         settings=settings,
@@ -94,6 +97,7 @@ def _digest(
             *(build.soft_weight, build.augment, build.report_lift, build.prune_steps),
         ],
         "limits": [build.time_limit_s, build.memory_limit_mib],
+        "search": asdict(config.search) if AUTO in config.model(model).recipes else None,
         "data": [asdict(digest) for digest in data],
         "tools": dict(sorted(tools.items())),
     }

@@ -1,6 +1,6 @@
 """From variants to results: readings on every target device, and the verdicts on them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +51,16 @@ class Scales:
 
 
 def weigh_variants(
-    variants: Sequence[Variant], plan: Plan, scales: Scales, progress: Progress
+    variants: Sequence[Variant],
+    plan: Plan,
+    scales: Scales,
+    progress: Progress,
+    metrics: Collection[Metric] = tuple(Metric),
 ) -> tuple[Result, ...]:
-    """Measure every variant here, predict it for phones, and judge it on each device."""
+    """Measure every variant here, predict it for phones, and judge it on each device.
+
+    Only ``metrics`` are measured here; what is left out reads as not measured.
+    """
     here = measure_host(
         [_candidate(variant, scales.root) for variant in variants],
         scales.evaluation,
@@ -63,6 +70,7 @@ def weigh_variants(
         scales.moment.now,
         scales.settings,
         report_progress=lambda done, total, _what: progress("weigh", done, total),
+        metrics=metrics,
     )
     return tuple(_result(variant, here[variant.label], plan, scales) for variant in variants)
 

@@ -13,6 +13,7 @@ from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.report.document import SCHEMA, from_document, to_document
+from weighin.gates.search import DeviceStanding, Round, SearchRecord, Standing, Trial
 from weighin.gates.variant import BuildFailure, Format, Variant
 from weighin.gates.weigh_in import DataDigest, Result, WeighIn
 
@@ -73,6 +74,45 @@ def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(strategy, max_size=2).map(tuple)
 
 
+numbers = st.floats(0, 1e6)
+trials = st.builds(
+    Trial,
+    recipe=names,
+    format=st.sampled_from(Format),
+    size_bytes=st.none() | whole,
+    drop_points=st.none() | numbers,
+    drop_at_most=st.none() | numbers,
+    accurate=st.none() | st.booleans(),
+    dominated=st.booleans(),
+    devices=few(
+        st.builds(
+            DeviceStanding,
+            device=names,
+            standing=st.sampled_from(Standing),
+            open_checks=whole,
+            overshoot=numbers | st.just(math.inf),
+            latency_ms=st.none() | numbers,
+            reason=names,
+        )
+    ),
+    reason=names,
+)
+searches = st.builds(
+    SearchRecord,
+    minutes=numbers,
+    rounds=few(
+        st.builds(
+            Round,
+            question=names,
+            recipes=few(names),
+            trains=st.booleans(),
+            seconds=numbers,
+            trials=few(trials),
+        )
+    ),
+    ended=names,
+    kept=few(names),
+)
 weigh_ins = st.builds(
     WeighIn,
     model=names,
@@ -97,6 +137,7 @@ weigh_ins = st.builds(
     ),
     started_at=times,
     finished_at=times,
+    search=st.none() | searches,
 )
 
 

@@ -52,6 +52,7 @@ def measure_host(
     now: datetime,
     settings: HostSettings | None = None,
     report_progress: Progress = lambda done, planned, what: None,
+    metrics: Collection[Metric] = tuple(Metric),
 ) -> dict[str, tuple[Reading, ...]]:
     """Weigh every variant on this machine.
 
@@ -65,6 +66,7 @@ def measure_host(
         now: The time that readings carry, timezone-aware.
         settings: How to measure.
         report_progress: Called after every finished child.
+        metrics: What to measure; the rest is left out, as a search does that stops early.
 
     Returns:
         Per label one reading per metric, in the order of :class:`Metric`: an ``Unreadable``
@@ -77,10 +79,10 @@ def measure_host(
         evaluation, reference_outputs, workdir, limits, now, settings or HostSettings()
     )
     book = _Book(candidates)
-    plan = {metric: _missing(weighing, metric, book) for metric in _STAGES}
+    plan = {m: _missing(weighing, m, book) if m in metrics else [] for m in _STAGES}
     counter = _Counter(host_stages.count_children(plan, weighing.bench.settings), report_progress)
     weighing = replace(weighing, bench=replace(weighing.bench, tick=counter.tick))
-    for metric, stage in _STAGES.items():
+    for metric, stage in ((m, stage) for m, stage in _STAGES.items() if m in metrics):
         todo = [one for one in plan[metric] if book.runs(one)]
         for raw in stage(weighing, todo, book.running()):
             book.note(metric, raw)

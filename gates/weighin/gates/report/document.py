@@ -17,6 +17,7 @@ from weighin.gates.judge import Check, Moment, Subject, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.report import summary
+from weighin.gates.search_wire import search_from_json, search_to_json
 from weighin.gates.variant import BuildFailure, Format
 from weighin.gates.weigh_in import Result, WeighIn
 from weighin.gates.wire import (
@@ -64,6 +65,7 @@ def to_document(weigh_in: WeighIn) -> dict[str, object]:
             {"variant": skipped.label, "device": skipped.device, "reason": skipped.reason}
             for skipped in summary.skipped(weigh_in)
         ],
+        "search": weigh_in.search and search_to_json(weigh_in.search),
     }
 
 
@@ -83,6 +85,7 @@ def _weigh_in_from_json(fields: JsonObject) -> WeighIn:
     if fields.get("schema") != SCHEMA:
         raise ValueError(f"schema: {SCHEMA!r} is needed, not {fields.get('schema')!r}")
     devices = (object_of(device, "device") for device in list_of(fields, "devices"))
+    searched = fields.get("search")
     return WeighIn(
         model=text_of(fields, "model"),
         version=text_of(fields, "version"),
@@ -96,6 +99,7 @@ def _weigh_in_from_json(fields: JsonObject) -> WeighIn:
         failures=tuple(_failure_from_json(failure) for failure in list_of(fields, "failures")),
         started_at=time_of(fields, "started_at"),
         finished_at=time_of(fields, "finished_at"),
+        search=None if searched is None else search_from_json(searched),
     )
 
 

@@ -24,6 +24,7 @@ from weighin.gates.report.page_parts import (
     section,
     table,
 )
+from weighin.gates.report.page_search import searched
 from weighin.gates.report.words import count, figure, plain
 from weighin.gates.weigh_in import Result, WeighIn
 
@@ -54,6 +55,7 @@ def _parts(weigh_in: WeighIn) -> Iterator[Html]:
         yield _matrix(weigh_in)
         yield _size_picture(weigh_in)
         yield cards(weigh_in)
+    yield searched(weigh_in)
     yield failures(weigh_in)
     yield evidence(weigh_in)
     yield reproduce(weigh_in)

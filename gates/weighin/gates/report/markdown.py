@@ -13,6 +13,7 @@ from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
+from weighin.gates.report.search_words import search_lines, trial_lines
 from weighin.gates.report.words import (
     GLYPHS,
     METRIC_WORDS,
@@ -55,7 +56,7 @@ def to_markdown(weigh_in: WeighIn, *, longest: int = COMMENT_LENGTH) -> str:
         _device_table(weigh_in),
         *_failures(weigh_in),
     ]
-    optional = [_matrix(weigh_in), _budgets(weigh_in), _evidence(weigh_in)]
+    optional = [_matrix(weigh_in), _searched(weigh_in), _budgets(weigh_in), _evidence(weigh_in)]
     note, again = "", _reproduce(weigh_in)
     while optional and len(_assembled([*needed, *optional, note, again])) > longest:
         optional.pop()
@@ -193,6 +194,19 @@ def _failures(weigh_in: WeighIn) -> Iterator[str]:
     if rows:
         yield f"#### {count(len(rows), 'verdict')} missing"
         yield _table(["variant", "device", "reason"], rows)
+
+
+def _searched(weigh_in: WeighIn) -> str:
+    """The search, with every file that it tried."""
+    if weigh_in.search is None:
+        return ""
+    lines = [f"- {name}: {code(text)}" for name, text in search_lines(weigh_in)]
+    rows = [
+        [code(trial.label), code(why), code(fate)]
+        for trial, why, fate in trial_lines(weigh_in.search)
+    ]
+    tried = _table(["tried", "why", "what became of it"], rows)
+    return _folded("How the recipes were found", "\n".join(lines) + f"\n\n{tried}")
 
 
 def _budgets(weigh_in: WeighIn) -> str:
