@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighin.gates.search import Round, Standing, Trial, best, nearest_miss
@@ -20,6 +20,7 @@ def trials_of(rounds: list[Round]) -> list[Trial]:
     return [trial for one in rounds for trial in one.trials]
 
 
+@settings(max_examples=40, deadline=None)
 @given(pruned=st.integers(0, 95), budget=st.integers(1, 3200), most=st.integers(1, 6))
 def test_the_best_comes_first_and_there_are_few(
     world: Any, play: Play, space: Space, pruned: int, budget: int, most: int
@@ -32,6 +33,7 @@ def test_the_best_comes_first_and_there_are_few(
     assert kept[0] == first.recipe
 
 
+@settings(max_examples=40, deadline=None)
 @given(pruned=st.integers(0, 95), budget=st.integers(1, 3200))
 def test_the_best_fixed_recipe_that_fits_goes_along(
     world: Any, play: Play, space: Space, pruned: int, budget: int

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighin.gates.search import Round, best
@@ -27,6 +27,7 @@ odd = st.frozensets(recipes, max_size=8)
 names = st.frozensets(st.sampled_from([*map(str, Quantization), "None"]), max_size=3)
 
 
+@settings(max_examples=40, deadline=None)
 @given(pruned=percents, narrowed=percents, inaccurate=names, odd=odd)
 def test_no_recipe_is_asked_twice_and_there_is_an_end(
     world: Any, play: Play, space: Space, pruned: int, narrowed: int, inaccurate: Any, odd: Any
@@ -40,6 +41,7 @@ def test_no_recipe_is_asked_twice_and_there_is_an_end(
     assert next_question(space, rounds) is None
 
 
+@settings(max_examples=40, deadline=None)
 @given(pruned=percents, narrowed=percents, odd=odd)
 def test_the_best_so_far_never_gets_worse(
     world: Any, play: Play, space: Space, pruned: int, narrowed: int, odd: Any
@@ -52,6 +54,7 @@ def test_the_best_so_far_never_gets_worse(
     assert sizes == sorted(sizes, reverse=True)
 
 
+@settings(max_examples=40, deadline=None)
 @given(pruned=st.integers(5, 95))
 def test_pruning_is_found_to_within_the_resolution(
     world: Any, play: Play, space: Space, pruned: int
@@ -90,6 +93,7 @@ def test_a_quantization_that_hurts_is_not_tried_on_trained_models(
     assert {r for r in asked if r.endswith("+int8")} == {"prune50+distill+int8"}, "a fixed one"
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.integers(0, 95), st.booleans()))
 def test_a_bracket_has_an_accurate_lower_end_and_its_middle_is_new(seen: dict[int, bool]) -> None:
     bracket = bracket_of(seen)
