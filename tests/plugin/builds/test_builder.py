@@ -176,7 +176,7 @@ def students(torch_program: Path, data: Any, tmp_path_factory: Any) -> dict[str,
 
 
 @pytest.mark.parametrize("recipe", ["sparse80", "sparse80+int8"])
-@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("format", [Format.LITERT, Format.ONNX])
 def test_sparsity_is_counted_in_the_file(
     recipe: str, format: Format, students: dict[str, dict[str, str]]
 ) -> None:
