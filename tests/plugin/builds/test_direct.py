@@ -109,7 +109,7 @@ def test_its_post_training_variants_are_built_and_say_why_no_others_are(
 def test_what_needs_training_or_another_format_fails_with_the_reason(
     results: dict[tuple[str, Format], Any],
 ) -> None:
-    for format in Format:
+    for format in (Format.LITERT, Format.ONNX):
         for recipe in ("prune50", "distill50+int8"):
             failure = results[recipe, format]
             assert isinstance(failure, BuildFailure)

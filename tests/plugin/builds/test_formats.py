@@ -26,7 +26,7 @@ from weighin.plugin.recipe import Recipe, parse_recipe
 from weighin.plugin.source import inspect_source
 from weighin.plugin.trunk import Built, Step
 
-RECIPES = ("float32", "fp16", "int8")
+RECIPES = ("float32", "fp16", "int8", "w4")
 FORMATS = (Format.ORT, Format.EXECUTORCH, Format.COREML)
 MEANING = Meaning(labels=("top left", "top right", "bottom left", "bottom right"))
 MODEL_PART = "b7b312dc-4c52-5f9e-a2c1-08a40d60bf43"
@@ -84,6 +84,7 @@ def test_every_file_that_runs_here_classifies(results: Results, data: Any, forma
         pytest.param(Format.ORT, "int8", "int8", id="ort int8"),
         pytest.param(Format.COREML, "float32", "float32", id="coreml float32"),
         pytest.param(Format.COREML, "fp16", "float16", id="coreml fp16"),
+        pytest.param(Format.COREML, "w4", "int4", id="coreml 4-bit weights"),
     ],
 )
 def test_the_files_hold_weights_of_the_wanted_type(
@@ -99,9 +100,14 @@ def test_an_executorch_program_is_quantized_inside_of_its_delegate(results: Resu
 
 
 def test_what_a_format_cannot_do_is_a_failure_with_its_reason(results: Results) -> None:
-    result = results["int8", Format.COREML]
-    assert isinstance(result, BuildFailure)
-    assert "only on macOS" in result.reason
+    for recipe, format, words in (
+        ("int8", Format.COREML, "only on macOS"),
+        ("w4", Format.ORT, "4-bit weights"),
+        ("w4", Format.EXECUTORCH, "no w4"),
+    ):
+        result = results[recipe, format]
+        assert isinstance(result, BuildFailure)
+        assert words in result.reason
 
 
 @pytest.mark.parametrize(
@@ -126,7 +132,7 @@ def test_what_a_tool_cannot_do_is_refused(make: Any, words: str, tmp_path: Path)
 
 def test_every_file_describes_itself(results: Results) -> None:
     files = [result for result in results.values() if isinstance(result, Built)]
-    assert len(files) == 8
+    assert len(files) == 9
     for result in files:
         interface = read_interface(result.path, result.format)
         assert interface.meaning == MEANING

@@ -53,6 +53,8 @@ def to_coreml(graph: Graph, row: Any, path: Path, quantization: str | None) -> N
             model = _weights_in(_convert(graph, row, half=False, newer=True), "int4")
         case "dynamic_int8":
             raise PassError("Core ML quantizes no activations while it runs; w8 is the nearest")
+        case "mixed":
+            raise PassError("mixed precision is not made for Core ML; w8 and w4 are")
         case other:
             raise PassError(
                 f"Core ML calibrates the activations of {other} by running the model, "
