@@ -32,10 +32,10 @@ def configure(project: Path, *changes: tuple[str, str]) -> None:
 def searched_origin(
     tiny_origin: Path, tmp_path_factory: pytest.TempPathFactory, weighin: Command
 ) -> Path:
-    """A project without training data whose budget only one quantization meets, searched."""
+    """A project without training data whose budget only the weight-only quantizations meet, searched."""
     root = Path(shutil.copytree(tiny_origin, tmp_path_factory.mktemp("searched") / "project"))
     auto = '["float32", "int8"]', '["auto"]'
-    configure(root, auto, (TRAINING, ""), ("size_mib = 1\n", "size_mib = 0.0072\n"))
+    configure(root, auto, (TRAINING, ""), ("size_mib = 1\n", "size_mib = 0.003\n"))
     weighin(root, "run", "tiny/1", "--json")
     return root
 
@@ -79,7 +79,7 @@ def test_the_search_saw_no_row_of_the_gate_and_none_that_calibrates(searched: Pa
 
 
 def test_nothing_fits_and_the_nearest_miss_is_named(searched: Path, weighin: Command) -> None:
-    configure(searched, ("size_mib = 0.0072", "size_mib = 0.0001"))
+    configure(searched, ("size_mib = 0.003", "size_mib = 0.0001"))
     document = json.loads(weighin(searched, "run", "tiny/1", "--json", code=3).stdout)
     assert document["devices"][0]["nearest_miss"]["metric"] == "size_mib"
     trials = [t for one in document["search"]["rounds"] for t in one["trials"]]
@@ -94,6 +94,7 @@ def test_nothing_fits_and_the_nearest_miss_is_named(searched: Path, weighin: Com
 def test_no_time_at_all_is_said_and_the_gate_judges_the_cheapest(
     searched: Path, weighin: Command
 ) -> None:
+    configure(searched, ("size_mib = 0.003", "size_mib = 0.0072"))
     path = searched / "weighin.toml"
     path.write_text("[search]\nminutes = 0\n" + path.read_text())
     document = json.loads(weighin(searched, "run", "tiny/1", "--json").stdout)

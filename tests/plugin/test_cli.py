@@ -32,7 +32,7 @@ def test_every_command_offers_json(command: str, capsys: pytest.CaptureFixture[s
         pytest.param([], id="nothing"),
         pytest.param(["weigh"], id="unknown-command"),
         pytest.param(["run"], id="missing-argument"),
-        pytest.param(["pull", "m", "--format", "coreml"], id="unknown-format"),
+        pytest.param(["pull", "m", "--format", "gguf"], id="unknown-format"),
     ],
 )
 def test_wrong_usage_is_code_2(words: list[str]) -> None:

@@ -162,7 +162,7 @@ def make_result(
 def make_weigh_in(
     devices: dict[str, tuple[float, float]],
     recipes: tuple[str, ...] = tuple(COSTS),
-    formats: tuple[Format, ...] = tuple(Format),
+    formats: tuple[Format, ...] = (Format.LITERT, Format.ONNX),
     drop_points: float = 1.5,
     failures: tuple[BuildFailure, ...] = (),
     model: str = "digits-cnn",

@@ -62,8 +62,15 @@ def graph_of(rows: Any) -> ToGraph:
 
 
 @pytest.fixture
+def plain_network() -> Callable[[], Any]:
+    """Makes the plain network, with new weights each time."""
+    return plain
+
+
+@pytest.fixture
 def plain_graph(graph_of: ToGraph) -> Any:
-    """The plain network as a graph of its own."""
+    """The plain network as a graph of its own, the same one every time."""
+    torch.manual_seed(0)
     return graph_of(plain(), None)
 
 

@@ -1,6 +1,7 @@
 """Weights on grids: found again in files, and rounded so that outputs change little."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,19 +60,25 @@ def many() -> Any:
 
 
 def test_rounding_with_data_changes_outputs_less_than_rounding_to_nearest(
-    graph: Any, many: Any
+    graph_of: Callable[..., Any], plain_network: Callable[[], Any], many: Any
 ) -> None:
-    careful, plainly = round_all(graph, many[:64], 4).graph, copy.deepcopy(graph)
-    for layer in weighted_layers(plainly):
-        weight = getattr(plainly, layer.name).detach()
-        set_attribute(plainly, layer.name, snap(weight, layer.axis, 4), trainable=True)
-    with torch.no_grad():
-        wanted = graph(many[64:])
-        errors = [float((g(many[64:]) - wanted).square().mean()) for g in (careful, plainly)]
-    assert errors[0] < errors[1]
-    for layer in weighted_layers(careful):
-        weight = getattr(careful, layer.name).detach().numpy()
-        assert grid_bits(weight, layer.axis, least_bits=4) == 4
+    """Not for every network, but over several by far."""
+    errors = [0.0, 0.0]
+    for seed in range(4):
+        torch.manual_seed(seed)
+        graph = graph_of(plain_network(), None)
+        careful, plainly = round_all(graph, many[:64], 4).graph, copy.deepcopy(graph)
+        for layer in weighted_layers(plainly):
+            weight = getattr(plainly, layer.name).detach()
+            set_attribute(plainly, layer.name, snap(weight, layer.axis, 4), trainable=True)
+        with torch.no_grad():
+            wanted = graph(many[64:])
+            for place, rounded in enumerate((careful, plainly)):
+                errors[place] += float((rounded(many[64:]) - wanted).square().mean())
+        for layer in weighted_layers(careful):
+            weight = getattr(careful, layer.name).detach().numpy()
+            assert grid_bits(weight, layer.axis, least_bits=4) == 4
+    assert errors[0] < errors[1] / 2
 
 
 @pytest.mark.parametrize(

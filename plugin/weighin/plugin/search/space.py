@@ -12,6 +12,10 @@ _BITS = {"fp16": 16, "mixed": 6, "w4": 4}
 """Expected bits per weight, which order the post-training recipes; all others count as 8."""
 
 
+_LIKE_INT8 = ("int8_percentile", "int8_entropy", "int8_mse", "int8_a16")
+"""As large as ``int8``, and the last one far slower: asked only where the plan names them."""
+
+
 class Family(StrEnum):
     """A way to make a model smaller by training, with one number to turn."""
 
@@ -64,13 +68,17 @@ class Space:
         return tuple(dict.fromkeys(all_of))
 
 
+def _searched() -> tuple[Quantization, ...]:
+    return tuple(one for one in Quantization if one not in _LIKE_INT8)
+
+
 def space_of(plan: Plan) -> Space:
     """What the search of a plan may ask: what the fixed recipes make, and more."""
     trains = plan.settings.training is not None
     known = (*(parse_recipe(text) for text in FIXED_RECIPES), *plan.recipes)
     budgets = (budget for target in plan.targets for budget in target.budgets)
     return Space(
-        quantizations=tuple(sorted(Quantization, key=lambda q: (-_BITS.get(str(q), 8), str(q)))),
+        quantizations=tuple(sorted(_searched(), key=lambda q: (-_BITS.get(str(q), 8), str(q)))),
         fixed=tuple(dict.fromkeys(one for one in known if trains or not one.trains)),
         trains=trains,
         bounded=any(budget.metric is Metric.ACCURACY_DROP_POINTS for budget in budgets),
