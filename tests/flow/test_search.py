@@ -32,7 +32,7 @@ def configure(project: Path, *changes: tuple[str, str]) -> None:
 def searched_origin(
     tiny_origin: Path, tmp_path_factory: pytest.TempPathFactory, weighin: Command
 ) -> Path:
-    """A project without training data whose budget only the weight-only quantizations meet, searched."""
+    """No training data, and a budget that only weight-only quantizations meet; searched."""
     root = Path(shutil.copytree(tiny_origin, tmp_path_factory.mktemp("searched") / "project"))
     auto = '["float32", "int8"]', '["auto"]'
     configure(root, auto, (TRAINING, ""), ("size_mib = 1\n", "size_mib = 0.003\n"))
