@@ -5,7 +5,6 @@ Needs the real model in ``../shared``. Prints bytes, CPU seconds of making the f
 and the accuracy on the first test images.
 """
 
-import importlib.util
 import resource
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from cases import make_case
 
 from weighin.gates.child import Limits
 from weighin.gates.meters.models import load_model
@@ -24,33 +23,7 @@ from weighin.plugin.recipe import parse_recipe
 from weighin.plugin.source import inspect_source
 from weighin.plugin.trunk import Built
 
-FOLDER = Path(__file__).parents[3] / "shared/models/cifar10-resnet-torch"
-MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-STD = np.array([0.229, 0.224, 0.225], np.float32)
 RECIPES = ("float32", "fp16", "dynamic_int8", "int8")
-
-
-def images(name: str, count: int) -> tuple[Any, Any]:
-    with np.load(FOLDER / name) as data:
-        x, y = data["x"][:count], data["y"][:count]
-    rows = ((x.astype(np.float32) / 255 - MEAN) / STD).transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(rows), y
-
-
-def registered(folder: Path) -> Path:
-    """ResNet-20 the way that MLflow keeps it."""
-    spec = importlib.util.spec_from_file_location("arch", FOLDER / "arch.py")
-    assert spec is not None
-    assert spec.loader is not None
-    arch: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(arch)
-    module = arch.build(20)
-    module.load_state_dict(torch.load(FOLDER / "resnet20.pt", weights_only=True))
-    (folder / "data").mkdir(parents=True)
-    program = torch.export.export(module.eval(), (torch.rand(1, 3, 32, 32),))
-    torch.export.save(program, folder / "data/model.pt2")
-    (folder / "MLmodel").write_text('{"flavors": {"pytorch": {"model_data": "data"}}}')
-    return folder
 
 
 def accuracy(built: Built, rows: Any, labels: Any) -> str:
@@ -69,19 +42,19 @@ def cpu_seconds() -> float:
 
 
 def main(count: int, formats: tuple[Format, ...], work: Path) -> None:
-    calibration, _ = images("train10k.npz", 200)
-    np.savez(work / "calibration.npz", x=calibration)
+    case = make_case("resnet20", work / "case", evaluation_rows=count)
     request = BuildRequest(
-        source=inspect_source(registered(work / "model")),
+        source=inspect_source(case.model),
         recipes=tuple(map(parse_recipe, RECIPES)),
         formats=(),
-        calibration=work / "calibration.npz",
+        calibration=case.calibration,
         limits=Limits(wall_seconds=900, memory_mib=8000),
         workdir=work,
         workers=1,
     )
     build_variants(request, lambda *_: None)
-    rows, labels = images("eval.npz", count)
+    with np.load(case.evaluation) as data:
+        rows, labels = data["x"], data["y"]
     print("| file | bytes | difference | agreement | accuracy |\n| --- | --- | --- | --- | --- |")
     for format in formats:
         before = cpu_seconds()
