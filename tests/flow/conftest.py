@@ -52,6 +52,18 @@ def weighin() -> Command:
     return run
 
 
+@pytest.fixture(scope="session")
+def kept_builds() -> Callable[[Path], dict[Path, int]]:
+    """Built files that have their receipts, in a project, and when they were written."""
+
+    def find(project: Path) -> dict[Path, int]:
+        receipts = tuple(project.glob(".weighin/work/build/cache/*.json"))
+        files = (path for receipt in receipts for path in receipt.parent.glob(f"{receipt.stem}.*"))
+        return {p: p.stat().st_mtime_ns for p in files if p.suffix != ".part"}
+
+    return find
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[Path], str]]:
     """Serve folders over HTTP on loopback, as a static web server would."""
