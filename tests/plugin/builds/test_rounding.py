@@ -118,10 +118,11 @@ def test_every_kind_of_layer_is_rounded(module: Any, graph_of: Any, many: Any) -
 
 @pytest.mark.parametrize("least_bits", [2, 4])
 def test_mixed_precision_keeps_to_its_bounds_and_says_what_it_chose(
-    graph: Any, many: Any, least_bits: int
+    graph: Any, least_bits: int
 ) -> None:
+    rows = torch.rand(300, 1, 8, 8, generator=torch.Generator().manual_seed(3))
     before = copy.deepcopy(graph.state_dict())
-    rounded = choose_bits(graph, many, least_bits=least_bits)
+    rounded = choose_bits(graph, rows, least_bits=least_bits)
     assert "(of 4)" in rounded.notes["bits"]
     assert "agree" in rounded.notes["held_out"]
     bits = [
@@ -131,6 +132,15 @@ def test_mixed_precision_keeps_to_its_bounds_and_says_what_it_chose(
     assert all(b is None or b >= least_bits for b in bits)
     assert any(bits)
     assert all(torch.equal(value, before[name]) for name, value in graph.state_dict().items())
+
+
+def test_too_few_rows_to_show_that_two_bits_will_do_get_four(graph: Any, many: Any) -> None:
+    rounded = choose_bits(graph, many, least_bits=2)
+    stored = [
+        grid_bits(getattr(rounded.graph, layer.name).detach().numpy(), layer.axis, least_bits=2)
+        for layer in weighted_layers(rounded.graph)
+    ]
+    assert 2 not in stored
 
 
 def test_mixed_precision_needs_rows_to_measure_on(graph: Any, many: Any) -> None:

@@ -28,7 +28,9 @@ LEAST_AGREEMENT = 0.98
 
 _ROUNDING_ROWS = 128
 _LEAST_ROWS = 8
-_ROWS_FOR_TWO_BITS = 48
+_ROWS_FOR_TWO_BITS = 149
+"""Fewer cannot show 98 % agreement with 95 % confidence, even if all agree: 0.98^149 < 0.05."""
+
 _BATCH = 64
 
 Bits = Mapping[str, int]
