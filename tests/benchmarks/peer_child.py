@@ -111,20 +111,19 @@ def neural_compressor(job: Job, rows: Any) -> None:
     if not job["module"]:
         raise SystemExit("it quantizes PyTorch modules only, and this model is none")
     sys.path.insert(0, job["code"])
-    batch = torch.from_numpy(rows[:2])
-    model: Any = export(torch.load(job["module"], weights_only=False), (batch,))
+    row = torch.from_numpy(rows[:1])  # what is traced with two rows takes only two
+    model: Any = export(torch.load(job["module"], weights_only=False), (row,))
     model = prepare(model, get_default_static_config())
     with torch.no_grad():
-        for row in rows:
-            model(torch.from_numpy(np.stack([row, row])))
+        for one in rows:
+            model(torch.from_numpy(one[None]))
     draft = f"{job['path']}.draft.onnx"
     options: dict[str, Any] = {
         "input_names": ["input"],
         "output_names": ["output"],
-        "dynamic_shapes": ({0: torch.export.Dim("batch")},),
         "external_data": False,
     }
-    torch.onnx.export(convert(model), (batch,), draft, dynamo=True, **options)
+    torch.onnx.export(convert(model), (row,), draft, dynamo=True, **options)
     # The exporter leaves float weights in front of their quantization; folded, they are int8.
     session = onnxruntime.SessionOptions()
     session.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

@@ -32,9 +32,6 @@ from weighin.plugin.source_run import SourceRun, run_source
 
 LIMITS = Limits(wall_seconds=1800, memory_mib=12000)
 INT8 = "int8"
-WRITE_TABLE = os.environ.get("WEIGHIN_BENCH_TABLE", "")
-"""Where to write everything that was measured, as a Markdown table; nowhere if empty."""
-
 CASES = ("resnet20", "spoken-teacher", "mnist-teacher")
 
 
@@ -209,9 +206,22 @@ def figures(rows: Sequence[Row]) -> Iterator[Figure]:
         name="int8_peers_better_on_both",
         value=float(len(beaten)),
         goal=0,
-        detail=", ".join(beaten) or "more accurate and smaller than ours: none",
+        detail=f"{', '.join(beaten) or 'none'}; {_compared(rows)}",
     )
     yield _smallest(rows)
+
+
+def _compared(rows: Sequence[Row]) -> str:
+    """Which peers the comparison rests on.
+
+    Raises:
+        SystemExit: on none, so nothing was compared.
+    """
+    static = [row for row in rows if row.tool in STATIC]
+    missing = [f"{row.tool} on {row.case}" for row in static if row.failure]
+    if len(missing) == len(static):
+        raise SystemExit("no peer gave a file that could be weighed, so none was compared")
+    return f"{len(static) - len(missing)} files compared, without {', '.join(missing) or 'no one'}"
 
 
 def _smallest(rows: Sequence[Row]) -> Figure:
@@ -280,8 +290,8 @@ def measure_all(folder: Path) -> list[Row]:
 def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="weighin-quantization-") as folder:
         rows = measure_all(Path(folder))
-    if WRITE_TABLE:
-        Path(WRITE_TABLE).write_text(table(rows), encoding="utf-8")
+    if wanted := os.environ.get("WEIGHIN_BENCH_TABLE"):
+        Path(wanted).write_text(table(rows), encoding="utf-8")
     yield from figures(rows)
 
 
