@@ -59,6 +59,7 @@ def to_graph(module: Any, rows: Any) -> Graph:
     rewrite.restore_batch_norm(graph)
     rewrite.restore_keras_batch_norm(graph)
     rewrite.fold_constants(graph)
+    rewrite.restore_linear(graph)
     rewrite.sink_permutes(graph)
     _free_the_batch(graph, rows)
     _finish(graph)

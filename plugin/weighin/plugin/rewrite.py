@@ -7,6 +7,7 @@ call and wraps every convolution in two permutes. After these rewrites both look
 What this module does not do: it never changes a result; each rewrite is an identity.
 """
 
+from collections import Counter
 from typing import Any
 
 from weighin.plugin.fx import (
@@ -93,6 +94,34 @@ def fold_constants(graph: Graph) -> None:
         graph.graph.erase_node(node)
 
 
+def restore_linear(graph: Graph) -> None:
+    """``x @ weight``, with or without a bias, is a linear layer, whichever framework wrote it.
+
+    Tools that quantize or fit layers look for that one.
+    """
+    import torch
+
+    names = Counter(node.target for node in graph.graph.nodes for _ in node.users)
+    for node in calls(graph, "matmul", "mm"):
+        x, weight = node.args
+        if is_constant(x) or not is_constant(weight) or names[weight.target] > 1:
+            continue
+        value = attribute(graph, weight).detach()
+        if value.dim() != 2 or x.meta["val"].dim() < 2:
+            continue
+        end, bias = _with_constant(graph, node, "add")
+        if bias is not None and tuple(bias.shape) != (value.shape[1],):
+            end, bias = node, None
+        constants = [
+            None if one is None else add_constant(graph, end, one)
+            for one in (value.T.contiguous(), bias)
+        ]
+        with graph.graph.inserting_before(end):
+            whole = graph.graph.call_function(torch.ops.aten.linear.default, (x, *constants))
+        whole.meta["val"] = end.meta["val"]
+        end.replace_all_uses_with(whole)
+
+
 def sink_permutes(graph: Graph) -> None:
     """Move permutes behind element-wise operators, where they meet their inverse and vanish."""
     for node in list(graph.graph.nodes):
@@ -131,7 +160,8 @@ def _put_batch_norm(
 def _with_constant(graph: Graph, node: Node, name: str) -> tuple[Node, Any]:
     """The call that joins a node with a constant, and the constant; else the node, ``None``."""
     user = _only_user(node)
-    value = constant_value(graph, _other(user, node)) if operator_name(user) == name else None
+    plain = operator_name(user) == name and not user.kwargs
+    value = constant_value(graph, _other(user, node)) if plain else None
     return (node, None) if value is None else (user, value)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from weighin.gates.errors import SourceError
-from weighin.plugin.fx import operator_name
+from weighin.plugin.fx import calls, operator_name
 from weighin.plugin.graph import inference_program, left_in_training, own_graph, to_graph
 
 
@@ -49,9 +49,36 @@ def test_a_keras_graph_becomes_channels_first_with_real_batch_norms() -> None:
     x = torch.rand(2, 8, 8, 1)
     module = KerasLike().eval()
     graph = to_graph(module, x)
-    wanted = "permute conv2d batch_norm relu permute mean matmul softmax"
+    wanted = "permute conv2d batch_norm relu permute mean linear softmax"
     assert operators(graph) == wanted.split()
     assert torch.allclose(graph(x), module(x), atol=1e-5)
+
+
+class Product(nn.Module):  # type: ignore[misc]
+    """Dense layers as Keras and ONNX write them; one weight serves twice if it is shared."""
+
+    def __init__(self, *, shared: bool) -> None:
+        super().__init__()
+        self.first, self.bias = nn.Parameter(torch.ones(64, 64)), nn.Parameter(torch.ones(64))
+        self.second = self.first if shared else nn.Parameter(torch.ones(64, 64))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(x.flatten(1) @ self.first + self.bias) @ self.second
+
+
+@pytest.mark.parametrize(
+    ("shared", "linear"),
+    [
+        pytest.param(False, 2, id="a product with a weight is a linear layer"),
+        pytest.param(True, 0, id="a weight that serves twice stays one"),
+    ],
+)
+def test_products_with_weights_become_linear_layers(
+    rows: Any, *, shared: bool, linear: int
+) -> None:
+    graph = to_graph(Product(shared=shared), rows)
+    assert len(list(calls(graph, "linear"))) == linear
+    assert len(list(calls(graph, "add"))) == (0 if linear else 1)
 
 
 def test_dropout_and_batch_norm_left_in_training_mode_are_switched_off(rows: Any) -> None:
