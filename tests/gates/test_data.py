@@ -167,6 +167,38 @@ def test_calibration_labels_are_checked_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("role", "change", "ends"),
+    [
+        pytest.param(
+            "calibration", lambda x: 255 * x, {"lowest", "highest"}, id="bytes beside fractions"
+        ),
+        pytest.param("training", lambda x: 2 * x - 1, {"lowest"}, id="another normalisation"),
+        pytest.param("tuning", lambda x: x - 9, {"lowest", "highest"}, id="shifted"),
+    ],
+)
+def test_data_on_another_scale_than_the_evaluation_data_is_refused(
+    tmp_path: Path, role: str, change: Callable[[Any], Any], ends: set[str]
+) -> None:
+    paths = {Role.EVALUATION: write(tmp_path / "evaluation.npz", sound(1))}
+    other = sound(6)
+    other["x"] = change(other["x"])
+    paths[Role(role)] = write(tmp_path / "other.npz", other)
+    broken = check_data(paths, replace(CONTRACT, minimum=None, maximum=None)).broken
+    assert {result.expectation.split("'s ")[1].split(" ")[0] for result in broken} == ends
+    assert all("is like the evaluation data's" in result.expectation for result in broken)
+
+
+def test_single_wild_values_are_no_other_scale(tmp_path: Path) -> None:
+    calibration = sound(2, 40)
+    calibration["x"][3, 0, 0] = 1e6
+    paths = {
+        Role.EVALUATION: write(tmp_path / "evaluation.npz", sound(1)),
+        Role.CALIBRATION: write(tmp_path / "calibration.npz", calibration),
+    }
+    assert check_data(paths, replace(CONTRACT, minimum=None, maximum=None)).ok
+
+
+@pytest.mark.parametrize(
     ("content", "reason"),
     [
         pytest.param(b"", "No data left in file", id="empty-file"),

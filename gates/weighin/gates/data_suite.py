@@ -16,6 +16,7 @@ from weighin.gates.data import DataContract, ExpectationResult, Role
 from weighin.gates.data_table import DataTable
 
 _SHOWN_ROWS = 5
+_SCALE_SLACK = 0.25
 _OTHERS = (Role.CALIBRATION, Role.TRAINING, Role.UNLABELLED, Role.TUNING)
 
 
@@ -41,10 +42,12 @@ class Expected:
 def validate(tables: Sequence[DataTable], contract: DataContract) -> tuple[ExpectationResult, ...]:
     """Ask Great Expectations about every data set, and about the classes of the evaluation set."""
     by_role = {table.role: table for table in tables}
+    evaluation = by_role.get(Role.EVALUATION)
     results: list[ExpectationResult] = []
     for table in tables:
-        results.extend(ask(table.role, _columns(table, by_role), _suite(table.role, contract)))
-    if (evaluation := by_role.get(Role.EVALUATION)) is not None:
+        suite = [*_suite(table.role, contract), *_same_scale(table.role, evaluation)]
+        results.extend(ask(table.role, _columns(table, by_role), suite))
+    if evaluation is not None:
         balance = tuple(_balance_suite(contract))
         results.extend(ask(Role.EVALUATION, _classes(evaluation, contract), balance))
     return tuple(results)
@@ -106,6 +109,27 @@ def _values(contract: DataContract) -> Iterator[Expected]:
         yield _between(f"no value is below {contract.minimum:g}", "lowest", least=contract.minimum)
     if contract.maximum is not None:
         yield _between(f"no value is above {contract.maximum:g}", "highest", most=contract.maximum)
+
+
+def _same_scale(role: Role, evaluation: DataTable | None) -> Iterator[Expected]:
+    """What a model is built with has the scale of what it is judged on.
+
+    Pixels from 0 to 255 beside pixels from 0 to 1 calibrate an int8 model into ruin. The typical
+    row is compared, so that single wild values in either set do not matter.
+    """
+    if role is Role.EVALUATION or evaluation is None or not len(evaluation.labels):
+        return
+    bottom, top = (float(np.median(ends)) for ends in (evaluation.lowest, evaluation.highest))
+    slack = (top - bottom) * _SCALE_SLACK
+    if not np.isfinite(slack) or slack <= 0:
+        return
+    for column, value in (("lowest", bottom), ("highest", top)):
+        least, most = value - slack, value + slack
+        yield Expected(
+            words=f"the median row's {column} value is like the evaluation data's ({value:.4g})",
+            kind="ExpectColumnMedianToBeBetween",
+            arguments=(("column", column), ("min_value", least), ("max_value", most)),
+        )
 
 
 def _labels(contract: DataContract) -> Expected:

@@ -13,9 +13,10 @@ from typing import Any
 
 from weighin.gates.errors import SourceError
 from weighin.plugin.fx import Graph
-from weighin.plugin.graph import inference_program, left_in_training, own_graph
-from weighin.plugin.source import Source, SourceKind
+from weighin.plugin.graph import inference_program, own_graph
+from weighin.plugin.source import Source, SourceKind, note_open_axes
 from weighin.plugin.sources.foreign import Foreign, load_foreign
+from weighin.plugin.sources.torch_program import read_program
 
 _ANY_BATCH = 2
 
@@ -54,7 +55,9 @@ def load_source(job: Mapping[str, Any]) -> Loaded:
     path = directory / job["model_file"]
     match SourceKind(job["kind"]):
         case SourceKind.TORCH_PROGRAM:
-            return _load_program(path)
+            program = read_program(path)
+            size = program.batch or _ANY_BATCH
+            return Loaded(module=program.module, batch=size, notes=program.notes)
         case SourceKind.TORCH_PICKLE:
             sys.path[:0] = [str(directory / folder) for folder in job["code"]]
             return _load_pickle(path)
@@ -81,20 +84,6 @@ def load_graph(path: Path) -> Graph:
     import torch
 
     return own_graph(inference_program(torch.export.load(path)))
-
-
-def _load_program(path: Path) -> Loaded:
-    import torch
-
-    program = torch.export.load(path)
-    names = program.graph_signature.user_inputs
-    if len(names) != 1:
-        raise SourceError(f"the model has {len(names)} inputs; one is needed")
-    first = next(n for n in program.graph.nodes if n.op == "placeholder" and n.name in names)
-    batch = first.meta["val"].shape[0]
-    notes = left_in_training(program)
-    size = batch if isinstance(batch, int) else _ANY_BATCH
-    return Loaded(module=inference_program(program), batch=size, notes=notes)
 
 
 def _load_pickle(path: Path) -> Loaded:
@@ -130,7 +119,7 @@ def _load_h5(path: Path, *, trusted: bool) -> Loaded:
             return _load_foreign(load_foreign(SourceKind.KERAS_H5, path, trusted=trusted))
         except SourceError as second:
             raise SourceError(f"{error}; {second}") from second
-    return Loaded(module=module, batch=_ANY_BATCH)
+    return _keras_module(module)
 
 
 def _load_keras(path: Path, *, trusted: bool) -> Loaded:
@@ -143,4 +132,12 @@ def _load_keras(path: Path, *, trusted: bool) -> Loaded:
     model: Any = keras.models.load_model(
         path, custom_objects=custom, compile=False, safe_mode=not trusted
     )
-    return Loaded(module=model.eval(), batch=_ANY_BATCH)
+    return _keras_module(model)
+
+
+def _keras_module(model: Any) -> Loaded:
+    inputs = getattr(model, "inputs", None) or []  # a class of its own may not know them
+    if len(inputs) > 1:
+        raise SourceError(f"the model has {len(inputs)} inputs; one is needed")
+    notes = note_open_axes(inputs[0].shape) if inputs else ()
+    return Loaded(module=model.eval(), batch=_ANY_BATCH, notes=notes)

@@ -34,6 +34,9 @@ BINARY = frozenset(
 """Operators that combine two tensors element by element, or one with a number."""
 
 
+_CREATED = frozenset({"zeros", "ones", "full", "arange", "eye", "scalar_tensor"})
+
+
 def restore_batch_norm(graph: Graph) -> None:
     """Undo the decomposition of batch norm, so that it can be trained."""
     import torch
@@ -73,7 +76,9 @@ def constant_value(graph: Graph, node: Any) -> Any:
 
     if is_constant(node):
         return attribute(graph, node).detach()
-    if not is_node(node) or not node.all_input_nodes or not operator_name(node):
+    if not is_node(node) or not operator_name(node):
+        return None
+    if not node.all_input_nodes and operator_name(node) not in _CREATED:
         return None
     known = {used: constant_value(graph, used) for used in node.all_input_nodes}
     if any(value is None for value in known.values()):
@@ -84,10 +89,12 @@ def constant_value(graph: Graph, node: Any) -> Any:
 
 
 def fold_constants(graph: Graph) -> None:
-    """Compute once whatever depends on weights only."""
+    """Compute once whatever depends on weights only, or on nothing."""
     for node in list(graph.graph.nodes):
         inputs = node.all_input_nodes
-        if node.op != "call_function" or not inputs or not all(map(is_constant, inputs)):
+        if node.op != "call_function" or not all(map(is_constant, inputs)):
+            continue
+        if not inputs and operator_name(node) not in _CREATED:
             continue
         constant = add_constant(graph, node, constant_value(graph, node))
         node.replace_all_uses_with(constant)

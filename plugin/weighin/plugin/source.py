@@ -6,7 +6,7 @@ file, and the rest is told by file names.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -86,6 +86,19 @@ def inspect_source(directory: Path, *, trust_pickle: bool = False) -> Source:
     )
 
 
+def note_open_axes(shape: Sequence[object]) -> tuple[tuple[str, str], ...]:
+    """A note for the report if a model takes inputs of other sizes than the data has.
+
+    Args:
+        shape: Of its input, the batch axis first; a positive whole number where it is fixed.
+    """
+    free = [n for n, size in enumerate(shape) if n and not (isinstance(size, int) and size > 0)]
+    if not free:
+        return ()
+    axes = ", ".join(map(str, free))
+    return (("sizes", f"the model leaves the sizes of axes {axes} open; its files do not"),)
+
+
 def content_digest(directory: Path) -> str:
     """SHA-256 over the names and contents of a model's files.
 
@@ -132,10 +145,10 @@ def _recognise(directory: Path, flavors: Mapping[str, object]) -> tuple[str, Sou
         ):
             if (data / name).is_file():
                 return "pytorch", kind, data / name
-    if "tensorflow" in flavors:
-        for path, kind in _tensorflow_files(directory, _mapping(flavors["tensorflow"])):
+    for flavor in {"tensorflow", "keras"} & flavors.keys():
+        for path, kind in _tensorflow_files(directory, _mapping(flavors[flavor])):
             if path.is_file() or (path / "saved_model.pb").is_file():
-                return "tensorflow", kind, path
+                return flavor, kind, path
     if "onnx" in flavors:
         path = _inside(directory, _mapping(flavors["onnx"]).get("data", "model.onnx"))
         if path.is_file():
@@ -151,7 +164,7 @@ def _recognise(directory: Path, flavors: Mapping[str, object]) -> tuple[str, Sou
 def _tensorflow_files(
     directory: Path, settings: Mapping[str, object]
 ) -> tuple[tuple[Path, SourceKind], ...]:
-    """Where MLflow puts what it logs under the flavor ``tensorflow``, over its versions."""
+    """Where MLflow puts what it logs as ``tensorflow`` or ``keras``, over its versions."""
     data = _inside(directory, settings.get("data", "data"))
     module = _inside(directory, settings.get("saved_model_dir", "tf2model"))
     return (

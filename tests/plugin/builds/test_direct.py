@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from mlflow import onnx as flavor
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
-from weighin.gates.child import Limits
+from weighin.gates.child import Limits, run_command
 from weighin.gates.variant import BuildFailure, Format
 from weighin.plugin.builder import BuildRequest, build_variants
 from weighin.plugin.passes.distill import TrainingSettings
@@ -22,6 +25,14 @@ from weighin.plugin.source_run import SourceFailure, SourceRun, run_source
 from weighin.plugin.trunk import Built
 
 LIMITS = Limits(wall_seconds=300, memory_mib=4000)
+TWO_INPUTS = """
+import os
+os.environ["KERAS_BACKEND"] = "torch"
+import keras
+one, other = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+sum = keras.layers.Flatten()(one + other)
+keras.Model([one, other], keras.layers.Dense(4)(sum)).save("data/model.keras")
+"""
 
 
 def network(middle: str, **attributes: Any) -> onnx.ModelProto:
@@ -135,6 +146,46 @@ def test_it_is_run_on_data_in_its_own_runtime(untrainable: BuildRequest, data: A
     assert run.graph is None
     with np.load(run.outputs[0]) as outputs:
         assert outputs["outputs"].shape == (40, 4)
+
+
+class Branches(nn.Module):  # type: ignore[misc]
+    """What it does with a picture depends on the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores = self.head(x.flatten(1))
+        return torch.cond(x.mean() > 1, lambda s: s * 2, lambda s: s - 1, (scores,))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
+def test_control_flow_is_kept_where_the_format_has_it_and_said_elsewhere(
+    tmp_path: Path, data: Any
+) -> None:
+    folder = tmp_path / "model"
+    (folder / "data").mkdir(parents=True)
+    program = torch.export.export(Branches().eval(), (torch.zeros(1, 1, 8, 8),))
+    torch.export.save(program, folder / "data/model.pt2")
+    (folder / "MLmodel").write_text('{"flavors": {"pytorch": {"model_data": "data"}}}')
+    request = request_of(folder, data, tmp_path / "work", "fp16", "prune50")
+    results = {(r.recipe, r.format): r for r in build_variants(request, quiet)}
+    built = results["fp16", Format.ONNX]
+    assert isinstance(built, Built), built
+    assert dict(built.notes)["not_trainable"] == "control flow (cond) cannot be followed"
+    reasons = [r.reason for r in results.values() if isinstance(r, BuildFailure)]
+    assert len(reasons) == 3
+    assert all("control flow (cond) cannot be followed" in reason for reason in reasons)
+
+
+def test_a_keras_model_with_two_inputs_is_refused_in_plain_words(tmp_path: Path, data: Any) -> None:
+    (tmp_path / "data").mkdir()
+    assert run_command((sys.executable, "-I", "-c", TWO_INPUTS), tmp_path, LIMITS).ended.ok
+    (tmp_path / "MLmodel").write_text('{"flavors": {"keras": {"data": "data"}}}')
+    run = run_source(inspect_source(tmp_path), (), data.calibration, tmp_path / "work", LIMITS)
+    assert isinstance(run, SourceFailure)
+    assert run.reason == "the model has 2 inputs; one is needed"
 
 
 def test_what_is_refused_is_not_written_in_another_way(tmp_path: Path, data: Any) -> None:

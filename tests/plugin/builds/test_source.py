@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from weighin.gates.errors import SourceError
-from weighin.plugin.source import SourceKind, content_digest, inspect_source
+from weighin.plugin.source import SourceKind, content_digest, inspect_source, note_open_axes
 
 SIGNATURE = '[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 1, 8, 8]}}]'
 TORCH = {"pytorch": {"model_data": "data", "code": None}, "python_function": {}}
 KERAS = {"tensorflow": {"data": "data", "model_type": "keras"}, "python_function": {}}
+KERAS3 = {"keras": {"data": "data", "keras_backend": "jax"}, "python_function": {}}
 ONNX = {"onnx": {"data": "model.onnx"}, "python_function": {}}
 
 
@@ -33,6 +34,7 @@ def model(folder: Path, flavors: object, *files: str, inputs: str | None = SIGNA
         pytest.param(TORCH, "data/model.pt2", SourceKind.TORCH_PROGRAM, id="torch program"),
         pytest.param(TORCH, "data/model.pth", SourceKind.TORCH_PICKLE, id="torch pickle"),
         pytest.param(KERAS, "data/model.keras", SourceKind.KERAS, id="keras"),
+        pytest.param(KERAS3, "data/model.keras", SourceKind.KERAS, id="keras, its own flavor"),
         pytest.param(KERAS, "data/model.h5", SourceKind.KERAS_H5, id="keras 2"),
         pytest.param(ONNX, "model.onnx", SourceKind.ONNX, id="onnx"),
     ],
@@ -48,9 +50,25 @@ def test_the_kind_is_told_by_the_file_that_is_there(
 
 
 @pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        pytest.param((None, 3, 32, 32), "", id="any number of rows"),
+        pytest.param((1, 3, "h", "w"), "2, 3", id="names"),
+        pytest.param((None, None, 1), "1", id="nothing"),
+        pytest.param((0, 28, 0), "2", id="zero"),
+    ],
+)
+def test_sizes_that_a_model_leaves_open_are_noted(shape: tuple[object, ...], axes: str) -> None:
+    notes = dict(note_open_axes(shape))
+    assert notes.keys() == ({"sizes"} if axes else set())
+    assert f"axes {axes} open" in notes.get("sizes", "axes  open")
+
+
+@pytest.mark.parametrize(
     ("flavors", "folder"),
     [
         pytest.param(KERAS, "data/model", id="keras 2"),
+        pytest.param(KERAS3, "data/model", id="keras 3, exported"),
         pytest.param({"tensorflow": {"saved_model_dir": "tf2model"}}, "tf2model", id="module"),
     ],
 )

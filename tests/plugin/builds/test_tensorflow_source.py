@@ -63,7 +63,7 @@ def prove(kind: SourceKind, path: Path) -> Any:
 
 def test_a_saved_model_takes_the_same_rows_as_before(tmp_path: Path) -> None:
     graph = prove(SourceKind.SAVED_MODEL, saved(tmp_path / "m", tf.nn.relu6))
-    assert sorted(tuple(w.shape) for w in graph.parameters()) == [(4, 1, 3, 3), (36, 4)]
+    assert sorted(tuple(w.shape) for w in graph.parameters()) == [(4, 1, 3, 3), (4, 36)]
 
 
 def effect(write: Callable[[Any], Any]) -> Layer:

@@ -1,6 +1,6 @@
-"""Models that another framework runs: ONNX files, SavedModels, and what only Keras 2 loads.
+"""Models that are run as they are: ONNX files, SavedModels, what only Keras 2 loads, programs.
 
-Each can be run as it is, and be written as ONNX; TensorFlow's also as a LiteRT file.
+Each can be written as ONNX; TensorFlow's also as a LiteRT file.
 
 What this module does not do: it makes nothing trainable.
 """
@@ -50,11 +50,11 @@ class Foreign:
 def direct_formats(kind: SourceKind) -> tuple[Format, ...]:
     """The formats that a source of this kind can be written in without the trainable form."""
     match kind:
-        case SourceKind.ONNX:
+        case SourceKind.ONNX | SourceKind.TORCH_PROGRAM:
             return (Format.ONNX,)
         case SourceKind.SAVED_MODEL | SourceKind.KERAS_H5:
             return (Format.LITERT, Format.ONNX)
-        case SourceKind.TORCH_PROGRAM | SourceKind.TORCH_PICKLE | SourceKind.KERAS:
+        case SourceKind.TORCH_PICKLE | SourceKind.KERAS:
             return ()
 
 
@@ -66,6 +66,8 @@ def load_foreign(kind: SourceKind, path: Path, *, trusted: bool) -> Foreign:
     """
     if kind is SourceKind.ONNX:
         return _onnx(path)
+    if kind is SourceKind.TORCH_PROGRAM:
+        return _torch(path)
     from weighin.plugin.sources import keras_h5, saved_model
 
     if kind is SourceKind.SAVED_MODEL:
@@ -80,6 +82,19 @@ def _onnx(path: Path) -> Foreign:
 
     model = read_onnx(path)
     return Foreign(run=onnx_runner(model), batch=model.batch, to_onnx=lambda: model)
+
+
+def _torch(path: Path) -> Foreign:
+    import torch
+
+    from weighin.plugin.sources.torch_program import program_to_onnx, read_program
+
+    program = read_program(path)
+    return Foreign(
+        run=torch.no_grad()(program.module),
+        batch=program.batch,
+        to_onnx=lambda: program_to_onnx(program),
+    )
 
 
 def _tensorflow(model: "SavedModel") -> Foreign:

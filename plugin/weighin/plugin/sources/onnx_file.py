@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from weighin.gates.errors import SourceError
+from weighin.plugin.source import note_open_axes
 
 OLDEST_OPSET = 13
 INPUT, OUTPUT = "input", "output"
@@ -64,8 +65,10 @@ def normal_form(proto: Any) -> OnnxModel:
     _rename(proto.graph, {inlet: INPUT, outlet: OUTPUT})
     _freeze_initializers(proto.graph)
     switched_off = _inference_mode(proto.graph)
-    notes = (("switched_off", f"{', '.join(switched_off)} (left in training mode)"),)
-    return OnnxModel(proto=proto, batch=_batch(proto.graph), notes=notes if switched_off else ())
+    notes = list(note_open_axes(_input_shape(proto.graph)))
+    if switched_off:
+        notes.append(("switched_off", f"{', '.join(switched_off)} (left in training mode)"))
+    return OnnxModel(proto=proto, batch=_batch(proto.graph), notes=tuple(notes))
 
 
 def onnx_runner(model: OnnxModel) -> Callable[[Any], Any]:
@@ -174,9 +177,12 @@ def _freeze_initializers(graph: Any) -> None:
 
 
 def _batch(graph: Any) -> int | None:
-    sizes = graph.input[0].type.tensor_type.shape.dim
-    first = sizes[0].dim_value if sizes else 0
-    return int(first) or None
+    return next(iter(_input_shape(graph)), 0) or None
+
+
+def _input_shape(graph: Any) -> list[int]:
+    """Shape of the input; 0 for sizes that are open."""
+    return [int(size.dim_value) for size in graph.input[0].type.tensor_type.shape.dim]
 
 
 def _inference_mode(graph: Any) -> tuple[str, ...]:
