@@ -151,15 +151,8 @@ def _same_dtype(node: Any) -> bool:
 
 def _refuse_control_flow(graph: Any) -> None:
     """Branches and loops are graphs in the graph, which no pass looks into."""
-    import torch
-
-    found = sorted(
-        {
-            str(node.target)
-            for node in graph.nodes
-            if isinstance(node.target, torch._ops.HigherOrderOperator)
-        }
-    )
+    targets = {node.target for node in graph.nodes if node.op == "call_function"}
+    found = sorted(str(t) for t in targets if getattr(t, "namespace", "") == "higher_order")
     if found:
         raise SourceError(f"control flow ({', '.join(found)}) cannot be followed")
 

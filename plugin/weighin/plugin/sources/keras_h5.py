@@ -74,7 +74,8 @@ def load_with_tf_keras(path: Path) -> SavedModel:
     try:
         model: Any = tf_keras.models.load_model(path, compile=False)
     except (TypeError, ValueError, KeyError, NotImplementedError) as error:
-        raise SourceError(f"tf_keras cannot load {path.name}: {error}") from error
+        first = str(error).strip().splitlines()[0]
+        raise SourceError(f"tf_keras cannot load {path.name}: {first}") from error
     if len(model.inputs) != 1:
         raise SourceError(f"the model has {len(model.inputs)} inputs; one is needed")
     wanted = tf.TensorSpec(model.inputs[0].shape, tf.float32, name="rows")
