@@ -40,7 +40,7 @@ format: $(READY) ## Let ruff repair what it can.
 	$(BIN)/ruff format .
 
 bench: $(READY) ## Measure every figure and write docs/benchmarks.md.
-	$(BIN)/python tests/benchmarks/all.py --write docs/benchmarks.md
+	$(BIN)/python tests/benchmarks/all.py
 
 clean: ## Remove the environment and the demo folder.
 	rm -rf $(VENV) demo

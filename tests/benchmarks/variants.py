@@ -1,21 +1,8 @@
-"""Everything that makes variants, on real models: quantization, pruning, distillation, search.
-
-Each part can be run by itself; this runs them one after the other, the long trainings last.
+"""Everything that makes variants, on real models: quantization beside other tools, reach over
+sources and formats, search, pruning and distillation. The long trainings come last.
 """
 
-from collections.abc import Iterator
-
-import pruning
-import quantization
-import search
-from figures import Figure, present
-
-
-def measure() -> Iterator[Figure]:
-    yield from quantization.measure()
-    yield from search.measure()
-    yield from pruning.measure()
-
+from sections import run_and_write
 
 if __name__ == "__main__":
-    present(measure, __doc__)
+    run_and_write(("quantization", "reach", "search", "pruning"), __doc__)

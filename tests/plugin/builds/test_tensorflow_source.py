@@ -112,6 +112,23 @@ def test_a_saved_model_that_does_more_than_compute_is_refused(
     assert not list(tmp_path.glob("stolen*"))
 
 
+def loop(hidden: Any) -> Any:
+    """As recurrent layers do it: states are kept in a list."""
+    states = tf.TensorArray(tf.float32, size=3, element_shape=(None, 3, 4))
+    for place in tf.range(3):
+        states = states.write(place, hidden[:, place])
+    return tf.transpose(states.stack(), (1, 0, 2, 3))
+
+
+def test_a_loop_is_no_danger_and_has_a_litert_file(tmp_path: Path) -> None:
+    foreign = load_foreign(SourceKind.SAVED_MODEL, saved(tmp_path / "m", loop), trusted=False)
+    assert foreign.run(x(1)).shape == (1, 4)
+    assert foreign.to_tflite is not None
+    assert len(foreign.to_tflite()) > 1000
+    with pytest.raises(SourceError, match="tf2onnx has no ONNX for TensorList"):
+        foreign.to_onnx()
+
+
 def test_trust_lets_a_saved_model_read_files(tmp_path: Path) -> None:
     loaded = load_saved_model(saved(tmp_path / "m", reads), trusted=True)
     assert loaded.batch is None

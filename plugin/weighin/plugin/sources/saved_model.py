@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from weighin.gates.errors import SourceError
-from weighin.plugin.sources.onnx_file import OnnxModel, normal_form
+from weighin.plugin.sources.onnx_file import OnnxModel, all_nodes, normal_form
 
 _SIGNATURE = "serving_default"
 _OPSET = 18
 _CHECKPOINT = frozenset({"SaveV2", "RestoreV2", "MergeV2Checkpoints", "ShardedFilename"})
 _HARMLESS = _CHECKPOINT | {
     "AssignVariableOp",
+    "Case",
     "DisableCopyOnRead",
+    "If",
     "PartitionedCall",
     "Placeholder",
     "ReadVariableOp",
@@ -27,8 +29,12 @@ _HARMLESS = _CHECKPOINT | {
     "StatefulPartitionedCall",
     "VarHandleOp",
     "VarIsInitializedOp",
+    "While",
 }
-"""Operators that TensorFlow calls stateful, and whose state is the model's own variables."""
+"""Operators that TensorFlow calls stateful, and whose state is the model's own variables.
+
+The functions that they call are read too.
+"""
 _RANDOM = ("RandomUniform", "RandomStandardNormal", "TruncatedNormal")
 """Operators that are stateful because they count how often they were called."""
 _WORLD = ("File", "PyFunc", "Dataset", "Iterator", "Reader", "Immutable", "Remote", "Summary")
@@ -121,7 +127,18 @@ def saved_model_to_onnx(model: SavedModel) -> OnnxModel:
         )
     except (ValueError, RuntimeError, KeyError, NotImplementedError) as error:
         raise SourceError(f"tf2onnx cannot write the SavedModel as ONNX: {error}") from error
+    _refuse_unknown(proto)
     return normal_form(proto)
+
+
+def _refuse_unknown(proto: Any) -> None:
+    """Operators of TensorFlow that ``tf2onnx`` passed on as they were."""
+    import onnx
+
+    known = {schema.name for schema in onnx.defs.get_all_schemas()}
+    left = sorted({node.op_type for node in all_nodes(proto.graph)} - known)
+    if left:
+        raise SourceError(f"tf2onnx has no ONNX for {', '.join(left)}")
 
 
 def saved_model_to_tflite(model: SavedModel) -> bytes:
@@ -134,6 +151,8 @@ def saved_model_to_tflite(model: SavedModel) -> bytes:
     from tensorflow.lite.python.convert_phase import ConverterError
 
     converter: Any = tf.lite.TFLiteConverter.from_concrete_functions([model.function], model.keep)
+    # Loops keep lists of states, whose shape has to be known: a file for an app takes one row.
+    converter._experimental_default_to_single_batch_in_tensor_list_ops = True
     try:
         return bytes(converter.convert())
     except (ValueError, RuntimeError, ConverterError) as error:
