@@ -300,6 +300,30 @@ def test_no_space_left_while_publishing_leaves_the_channel_as_it_was(
     weighin(weighed, "promote", "tiny/1")
 
 
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param("40k", id="fetching"),
+        pytest.param("250k", id="writing a file"),
+    ],
+)
+def test_no_space_left_for_work_is_said_and_the_next_run_goes_on(
+    tiny: Path, weighin: Command, size: str
+) -> None:
+    """A real full disk: work in progress is kept on a small file system."""
+    work = tiny / ".weighin/work"
+    work.mkdir(parents=True, exist_ok=True)
+    script = f'mount -t tmpfs -o size={size} none "$1" || exit 77; "$2" run tiny/1'
+    command: list[str | Path] = ["unshare", "-rm", "sh", "-c", script, "sh", work, WEIGHIN]
+    done = subprocess.run(command, cwd=tiny, capture_output=True, text=True, check=False)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip("this machine lets nobody mount a small file system")
+    assert done.returncode == 1, done.stderr
+    assert "No space left on device" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    weighin(tiny, "run", "tiny/1")
+
+
 REGISTER_AGAIN = """
 import mlflow
 client = mlflow.MlflowClient()

@@ -278,4 +278,7 @@ def _exclusive(database: Path) -> Generator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """What went wrong in one line; MLflow's list of files that failed, with its first reason."""
+    text = str(error).strip() or type(error).__name__
+    lines = [line for line in text.splitlines() if line and not line.startswith("#####")]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])
