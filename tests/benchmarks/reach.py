@@ -2,17 +2,20 @@
 
 Six real models, one per kind. Each file that runs here is run on test rows; its accuracy is held
 against the registered model's on the same rows. Trainings are short: this measures reach, and
-what can be gained by training is measured in ``pruning.py``.
+what can be gained by training is measured in ``pruning.py``. The table goes into
+``docs/variants.md``.
 """
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -44,6 +47,8 @@ FAMILIES: Mapping[str, tuple[Format, ...]] = {
     "ExecuTorch": (Format.EXECUTORCH,),
     "Core ML": (Format.COREML,),
 }
+PAGE = Path(__file__).parents[2] / "docs" / "variants.md"
+BEGIN, END = "<!-- reach -->", "<!-- /reach -->"
 MOST_ROWS = 1000
 CALIBRATION_ROWS = 128
 SAME_POINTS = 0.2
@@ -309,7 +314,7 @@ def table(cells: Sequence[Cell]) -> str:
     for recipe in RECIPES:
         row = [
             " ".join(
-                c.short or f"*{_letter(reasons.index(_reason(c)))}*"
+                c.short or f"*{ascii_lowercase[reasons.index(_reason(c))]}*"
                 for c in cells
                 if c.kind is case.kind and c.recipe == recipe
             )
@@ -317,26 +322,31 @@ def table(cells: Sequence[Cell]) -> str:
         ]
         lines.append(f"| `{recipe}` | {' | '.join(row)} |")
     lines.append("")
-    lines += [f"- *{_letter(place)}*: {reason}" for place, reason in enumerate(reasons)]
-    lifts = dict.fromkeys((c.kind, c.recipe, c.lift) for c in cells if c.lift)
+    lines += [f"- *{ascii_lowercase[place]}*: {reason}" for place, reason in enumerate(reasons)]
+    lifts = {(c.kind, str(parse_recipe(c.recipe).trunk)): c.lift for c in cells if c.lift}
     lines += ["", "| source | student | with and without its teacher |", "| --- | --- | --- |"]
-    lines += [f"| {kind} | `{recipe}` | {lift} |" for kind, recipe, lift in lifts]
+    lines += [f"| {kind} | `{recipe}` | {lift} |" for (kind, recipe), lift in lifts.items()]
     return "\n".join(lines) + "\n"
 
 
 def _reason(cell: Cell) -> str:
-    return cell.failure.strip().splitlines()[0]
+    """A failure without what differs from model to model and from recipe to recipe."""
+    first = re.sub(r" \([^)]*\)", "", cell.failure.strip().splitlines()[0])
+    quantization = str(parse_recipe(cell.recipe).quantization)
+    return first.replace(quantization, "…")
 
 
-def _letter(place: int) -> str:
-    return f"r{place + 1}"
+def put_into(page: Path, text: str) -> None:
+    """Replace what stands between the two marks of a page."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    page.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
 
 
 def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="weighin-reach-") as scratch:
         cells = [c for case in CASES for c in measure_case(case, Path(scratch) / case.kind)]
-    if wanted := os.environ.get("WEIGHIN_BENCH_TABLE"):
-        Path(wanted).write_text(table(cells), encoding="utf-8")
+    put_into(PAGE, table(cells))
     yield from figures(cells)
 
 
