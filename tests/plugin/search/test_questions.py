@@ -90,7 +90,27 @@ def test_a_quantization_that_hurts_is_not_tried_on_trained_models(
 ) -> None:
     rounds = play(world(inaccurate=frozenset({"int8"})), space)
     asked = {recipe for one in rounds for recipe in one.recipes}
-    assert {r for r in asked if r.endswith("+int8")} == {"prune50+distill+int8"}, "a fixed one"
+    fixed = {"prune50+distill+int8"}
+    assert {r for r in asked if r.endswith("+int8")} == fixed | {"qat+int8"}
+
+
+@pytest.mark.parametrize(
+    ("inaccurate", "odd", "learned"),
+    [
+        pytest.param(set(), set(), [], id="none loses too much"),
+        pytest.param({"w4"}, set(), ["qat+w4"], id="one does"),
+        pytest.param({"w4", "int8"}, {"qat+w4"}, ["qat+w4"], id="the smallest is learned"),
+        pytest.param({"w4", "int8"}, set(), ["qat+w4", "qat+int8"], id="it is not"),
+        pytest.param({"fp16"}, set(), [], id="no rounding to learn"),
+    ],
+)
+def test_rounding_is_learned_where_a_quantization_hurts(
+    world: Any, play: Play, space: Space, inaccurate: set[str], odd: set[str], learned: list[str]
+) -> None:
+    sizes = replace(space, quantizations=tuple(map(Quantization, ("fp16", "int8", "w4"))))
+    rounds = play(world(inaccurate=frozenset(inaccurate), odd=frozenset(odd)), sizes)
+    asked = [recipe for one in rounds for recipe in one.recipes]
+    assert [recipe for recipe in asked if "qat" in recipe] == learned
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,6 +2,7 @@
 
     without training:  float32 and every quantization, in one go
     fixed recipes:     those that train, one trained model at a time, with the quantizations left
+    rounding learned:  quantizations that lost too much, after training with their rounding
     bisection:         per family and quantization, how much can be taken away
 
 Each step eliminates: only quantizations that hold the accuracy budget on the unchanged model are
@@ -66,6 +67,7 @@ def _questions(space: Space, trials: Sequence[Trial]) -> Iterator[Question]:
     left = survivors(space, trials)
     yield from _fixed(space, left)
     if space.bounded:
+        yield from _learned(space, trials)
         for family in Family:
             for quantization in left:
                 yield from _bisection(family, quantization, left, trials)
@@ -80,6 +82,22 @@ def _fixed(space: Space, left: tuple[Quantization | None, ...]) -> Iterator[Ques
         own = tuple(recipe for recipe in training if recipe.trunk == trunk)
         more = tuple(replace(trunk, quantization=quantization) for quantization in left)
         yield Question(recipes=tuple(dict.fromkeys((*own, *more))), why=f"fixed recipes of {trunk}")
+
+
+def _learned(space: Space, trials: Sequence[Trial]) -> Iterator[Question]:
+    """Training with the rounding of a quantization that loses too much without, smallest first.
+
+    One that was learned well ends it: those that come after it make larger files.
+    """
+    for quantization in reversed(space.quantizations):
+        bits = quantization.trained_bits
+        plain = [one for one in trials if one.recipe == str(Recipe(quantization=quantization))]
+        if bits is None or not plain or any(one.accurate is not False for one in plain):
+            continue
+        recipe = Recipe(qat_bits=bits, quantization=quantization)
+        yield Question(recipes=(recipe,), why=f"{quantization}, with its rounding learned")
+        if any(one.recipe == str(recipe) and one.accurate for one in trials):
+            return
 
 
 def _bisection(
