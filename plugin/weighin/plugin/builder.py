@@ -10,7 +10,7 @@ What this module does not do: it loads no model and imports no ML library.
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from weighin.gates.child import Limits
@@ -96,9 +96,9 @@ def build_variants(request: BuildRequest, report: Report) -> tuple[Built | Build
     teacher, student = _teacher(request, source), _student(request)
     trunks = tuple(
         _trunk_request(request, source, teacher, student, trunk)
-        for trunk in dict.fromkeys(recipe.trunk for recipe in request.recipes)
+        for trunk in dict.fromkeys(_trunk(recipe, request) for recipe in request.recipes)
     )
-    done = _Counter(total=len(wanted), report=report)
+    done = _Counter(total=sum(len(trunk.steps) for trunk in trunks), report=report)
     results: Results = {}
     with ThreadPoolExecutor(max_workers=max(1, request.workers)) as pool:
         for part in pool.map(
@@ -106,7 +106,23 @@ def build_variants(request: BuildRequest, report: Report) -> tuple[Built | Build
             _groups(request, trunks),
         ):
             results |= part
-    return tuple(results[str(r.trunk), _step(r, format)] for r, format in wanted)
+    return tuple(
+        replace(results[str(_trunk(r, request)), _step(r, format)], recipe=str(r))
+        for r, format in wanted
+    )
+
+
+def _trunk(recipe: Recipe, request: BuildRequest) -> Recipe:
+    """The float model of a recipe.
+
+    A pruned model is taught by the registered one in any case, so that ``distill`` adds nothing
+    without another teacher; it is trained once.
+    """
+    rows = request.training is not None or request.unlabelled is not None
+    alike = rows and request.teacher is None and not request.settings.report_lift
+    if alike and recipe.prune_percent is not None:
+        return replace(recipe.trunk, distill=False)
+    return recipe.trunk
 
 
 def _groups(
@@ -169,7 +185,7 @@ def _trunk_request(
     steps = tuple(
         _step(recipe, format)
         for recipe in request.recipes
-        if recipe.trunk == trunk
+        if _trunk(recipe, request) == trunk
         for format in request.formats
     )
     return TrunkRequest(

@@ -9,6 +9,7 @@ from typing import Any
 
 from weighin.gates.variant import Format
 from weighin.plugin.fx import Graph
+from weighin.plugin.passes.prune import PassError
 
 
 def convert(graph: Graph, row: Any, format: Format, path: Path) -> None:
@@ -19,6 +20,9 @@ def convert(graph: Graph, row: Any, format: Format, path: Path) -> None:
         row: One input row, ``[1, ...]`` float32.
         format: Of the file to write.
         path: Of the file to write.
+
+    Raises:
+        PassError: the converter cannot write the model.
     """
     match format:
         case Format.LITERT:
@@ -32,7 +36,11 @@ def convert(graph: Graph, row: Any, format: Format, path: Path) -> None:
 def _to_litert(graph: Graph, row: Any, path: Path) -> None:
     import litert_torch
 
-    litert_torch.convert(graph, (row,)).export(str(path))
+    try:
+        litert_torch.convert(graph, (row,)).export(str(path))
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[0]
+        raise PassError(f"LiteRT's converter cannot write the model: {first}") from error
 
 
 def _to_onnx(graph: Graph, row: Any, path: Path) -> None:

@@ -199,6 +199,18 @@ def test_the_lift_over_a_twin_without_the_teacher_is_told(
     assert "236 rows" in students["student.onnx"]["fine_tuning"]
 
 
+def test_a_pruned_model_is_trained_once_whether_it_is_said_to_be_taught_or_not(
+    built: tuple[Any, ...], torch_program: Path, data: Any, workdir: Path
+) -> None:
+    kept = set((workdir / "cache").iterdir())
+    request = request_of(torch_program, data, workdir, recipes=("prune50+int8",))
+    same = {result.format: result for result in build_variants(request, quiet)}
+    taught = {r.format: r for r in built if r.recipe == "prune50+distill+int8"}
+    assert {f: r.sha256 for f, r in same.items()} == {f: r.sha256 for f, r in taught.items()}
+    assert {r.recipe for r in same.values()} == {"prune50+int8"}
+    assert set((workdir / "cache").iterdir()) == kept
+
+
 def test_a_missing_student_and_a_teacher_of_other_classes_fail_alone(
     built: tuple[Any, ...], torch_program: Path, data: Any, workdir: Path, tmp_path: Path
 ) -> None:
