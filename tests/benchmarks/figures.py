@@ -5,7 +5,7 @@ import json
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,13 +13,17 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measured number and the goal it is held against: at most, or at least."""
+    """One measured number and the goal it is held against: at most, or at least.
+
+    ``rows`` are what it was found in, where that is more than a detail: one per file and tool.
+    """
 
     name: str
     value: float
     goal: float
     detail: str
     op: Literal["<=", ">="] = "<="
+    rows: tuple[Mapping[str, object], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -30,7 +34,8 @@ class Figure:
         return f"figure: {self.name} = {self.value:.4g} (goal {self.op} {self.goal:g}) {word}"
 
     def document(self) -> dict[str, object]:
-        return {**asdict(self), "ok": self.ok}
+        document = {**asdict(self), "ok": self.ok}
+        return {name: value for name, value in document.items() if name != "rows" or value}
 
 
 def present(measure: Callable[[], Iterable[Figure]], what: str | None) -> None:

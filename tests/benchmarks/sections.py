@@ -28,8 +28,8 @@ def run_and_write(names: Sequence[str], what: str | None) -> None:
     for name in names:
         text, figures = measured(name)
         known += figures
-        for figure in () if args.json else figures:
-            print(row_of(figure), flush=True)
+        if not args.json:
+            print(text, flush=True)
         replace_section(args.write, name, text)
     if args.json:
         print(json.dumps(known, indent=2))

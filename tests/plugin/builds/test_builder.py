@@ -204,10 +204,11 @@ def test_a_pruned_model_is_trained_once_whether_it_is_said_to_be_taught_or_not(
 ) -> None:
     kept = set((workdir / "cache").iterdir())
     request = request_of(torch_program, data, workdir, recipes=("prune50+int8",))
-    same = {result.format: result for result in build_variants(request, quiet)}
+    results = build_variants(request, quiet)
+    same = {result.format: result for result in results if isinstance(result, Built)}
     taught = {r.format: r for r in built if r.recipe == "prune50+distill+int8"}
     assert {f: r.sha256 for f, r in same.items()} == {f: r.sha256 for f, r in taught.items()}
-    assert {r.recipe for r in same.values()} == {"prune50+int8"}
+    assert [r.recipe for r in same.values()] == ["prune50+int8"] * 2
     assert set((workdir / "cache").iterdir()) == kept
 
 
