@@ -29,7 +29,7 @@ from weighin.plugin.trunk import Built
 
 MODEL = Path(__file__).parents[3] / "shared/models/cifar10-resnet-torch"
 PRUNING = TrainingSettings(epochs=24, train_seconds=600)
-STUDENT = TrainingSettings(epochs=12, train_seconds=600)
+STUDENT = TrainingSettings(epochs=6, train_seconds=600)
 LIMITS = Limits(wall_seconds=3600, memory_mib=8192, threads=1)
 GOALS = {50: 3.5, 30: 1.0}
 
