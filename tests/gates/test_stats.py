@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from statistics import NormalDist
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -157,6 +158,41 @@ def test_upper_end_covers_the_truth_as_often_as_promised(p_lost: float, p_won: f
 
 def test_sample_size_is_the_one_that_the_margin_rule_of_thumb_gives() -> None:
     assert 3000 < samples_for_margin(disagreement=0.05, margin=0.01) < 3200
+
+
+@pytest.mark.parametrize(
+    ("disagreement", "margin", "drop", "power"),
+    [
+        pytest.param(0.05, 0.01, 0.0, 0.8, id="no loss"),
+        pytest.param(0.05, 0.01, 0.0, 0.5, id="as often as not"),
+        pytest.param(0.10, 0.03, 0.01, 0.8, id="a loss within the margin"),
+        pytest.param(0.04, 0.02, -0.01, 0.95, id="better than the registered model"),
+    ],
+)
+def test_so_many_rows_pass_the_gate_so_often(
+    disagreement: float, margin: float, drop: float, power: float
+) -> None:
+    """The gate's own interval on 400 drawn data sets of the size that is asked for."""
+    n = samples_for_margin(disagreement, margin, drop=drop, power=power)
+    lost, won = (disagreement + drop) / 2, (disagreement - drop) / 2
+    draws = np.random.default_rng(0).multinomial(n, [lost, won, 1 - lost - won], size=400)
+    passed = [paired_drop(counts(int(a), int(b), n)).upper <= margin for a, b, _ in draws]
+    assert float(np.mean(passed)) == pytest.approx(power, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"margin": 0.0}, id="no margin"),
+        pytest.param({"drop": 0.02}, id="loses more than the margin"),
+        pytest.param({"power": 1.0}, id="certainty"),
+        pytest.param({"disagreement": 1.5}, id="no share"),
+        pytest.param({"disagreement": float("nan")}, id="not a number"),
+    ],
+)
+def test_no_number_of_rows_is_made_up(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="no sample size"):
+        samples_for_margin(**{"disagreement": 0.05, "margin": 0.01, **wrong})
 
 
 @pytest.mark.parametrize(

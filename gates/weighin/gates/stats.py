@@ -148,24 +148,38 @@ def quantile_interval(samples: Sequence[float], share: float, confidence: float 
     )
 
 
-def samples_for_margin(disagreement: float, margin: float, confidence: float = 0.95) -> int:
-    """How many samples until a variant without any loss passes a margin, about.
+def samples_for_margin(
+    disagreement: float,
+    margin: float,
+    confidence: float = 0.95,
+    *,
+    drop: float = 0.0,
+    power: float = 0.8,
+) -> int:
+    """How many samples until a variant passes a margin, about.
 
-    Normal approximation of the paired difference at equal accuracy, with 80 % power.
+    Normal approximation of the paired difference.
 
     Args:
         disagreement: Share of the samples on which exactly one of the two is right, 0 to 1.
         margin: Largest loss that is accepted, as a fraction above 0.
         confidence: One-sided confidence of the gate.
+        drop: What the variant really loses, as a fraction below the margin.
+        power: How often it should pass, above 0 and below 1.
 
     Raises:
         ValueError: an argument is out of range.
     """
     _check_confidence(confidence)
-    if not 0 <= disagreement <= 1 or not margin > 0:
-        raise ValueError(f"no sample size for disagreement {disagreement} and margin {margin}")
-    z = NormalDist().inv_cdf(confidence) + NormalDist().inv_cdf(0.8)
-    return max(1, math.ceil(max(disagreement, margin) * (z / margin) ** 2))
+    possible = 0 <= disagreement <= 1 and abs(drop) <= max(disagreement, margin)
+    if not possible or not margin > max(0.0, drop) or not 0 < power < 1:
+        raise ValueError(
+            f"no sample size for disagreement {disagreement}, margin {margin}, drop {drop} and "
+            f"power {power}"
+        )
+    z = NormalDist().inv_cdf(confidence) + NormalDist().inv_cdf(power)
+    variance = max(disagreement, margin) - drop**2
+    return max(1, math.ceil(variance * (max(0.0, z) / (margin - drop)) ** 2))
 
 
 def _check_confidence(confidence: float) -> None:

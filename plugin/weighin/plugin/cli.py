@@ -23,6 +23,7 @@ COMMANDS = (
     "pull",
     "verify",
     "device",
+    "plan-samples",
     "doctor",
 )
 INTERRUPTED = 130
@@ -37,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = importlib.import_module(f"weighin.plugin.commands.{name}")
+        module = importlib.import_module(f"weighin.plugin.commands.{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
             help=module.SUMMARY,
