@@ -279,7 +279,8 @@ def figures(cells: Sequence[Cell]) -> Iterator[Figure]:
 
 def _format_works(cells: Sequence[Cell], formats: Sequence[Format]) -> bool:
     """From every source there is a float32 file that says what the registered model says."""
-    return all(_same(c) for c in cells if c.format in formats and c.recipe == "float32")
+    proof = [c for c in cells if c.format in formats and c.recipe == "float32"]
+    return len(proof) == len(CASES) * len(formats) and all(map(_same, proof))
 
 
 def _source_works(cells: Sequence[Cell], kind: SourceKind) -> bool:
@@ -288,7 +289,8 @@ def _source_works(cells: Sequence[Cell], kind: SourceKind) -> bool:
         for c in cells
         if c.kind is kind and c.format in (Format.LITERT, Format.ONNX) and c.recipe in PROOF
     ]
-    return all(_same(c) if c.recipe == "float32" else c.size_bytes > 0 for c in proof)
+    built = all(_same(c) if c.recipe == "float32" else c.size_bytes > 0 for c in proof)
+    return len(proof) == 2 * len(PROOF) and built
 
 
 def _same(cell: Cell) -> bool:

@@ -24,15 +24,18 @@ def run_and_write(names: Sequence[str], what: str | None) -> None:
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of lines")
     parser.add_argument("--write", type=Path, default=PAGE, help="the page (%(default)s)")
     args = parser.parse_args()
-    known = list[dict[str, Any]]()
+    known, failed = list[dict[str, Any]](), list[str]()
     for name in names:
         text, figures = measured(name)
         known += figures
+        failed += [] if figures else [name]
         if not args.json:
             print(text, flush=True)
         replace_section(args.write, name, text)
     if args.json:
         print(json.dumps(known, indent=2))
+    if failed:
+        raise SystemExit(f"not measured: {', '.join(failed)}")
 
 
 def measured(name: str) -> tuple[str, list[dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """The command line: every command explains itself, every error is one message and a code."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,11 @@ def test_wrong_usage_is_code_2(words: list[str]) -> None:
         pytest.param(["run", "digits/1"], "run `weighin init` there first", id="no-project"),
         pytest.param(["run", "digits"], "is not MODEL/VERSION", id="no-version"),
         pytest.param(["pull"], "pull needs MODEL, --device and --channel", id="pull-without-lock"),
+        pytest.param(
+            ["plan-samples", "--margin", "1", "--disagreement", "0.05", "--drop", "2"],
+            "no sample size",
+            id="loses-more-than-the-margin",
+        ),
         pytest.param(["device", "show", "pixle-4"], "did you mean pixel-4", id="unknown-device"),
     ],
 )
@@ -92,3 +98,13 @@ def test_declaring_the_commands_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert build_parser().prog == "weighin"
+
+
+def test_plan_samples_needs_more_rows_for_more_certainty(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["plan-samples", "--margin", "1", "--disagreement", "0.05", "--json"]
+    assert main(words) == 0
+    rows = [line["rows"] for line in json.loads(capsys.readouterr().out)]
+    assert rows == sorted(set(rows))
+    assert len(rows) == 3

@@ -145,7 +145,7 @@ def _recognise(directory: Path, flavors: Mapping[str, object]) -> tuple[str, Sou
         ):
             if (data / name).is_file():
                 return "pytorch", kind, data / name
-    for flavor in {"tensorflow", "keras"} & flavors.keys():
+    for flavor in [name for name in ("tensorflow", "keras") if name in flavors]:
         for path, kind in _tensorflow_files(directory, _mapping(flavors[flavor])):
             if path.is_file() or (path / "saved_model.pb").is_file():
                 return flavor, kind, path

@@ -84,6 +84,14 @@ def saves(hidden: Any) -> Any:
     )
 
 
+def writes_in_a_loop(hidden: Any) -> Any:
+    def body(place: Any, value: Any) -> Any:
+        with tf.control_dependencies([tf.io.write_file("stolen", "")]):
+            return place + 1, value + 0.0
+
+    return tf.while_loop(lambda place, _: place < 2, body, [0, hidden])[1]
+
+
 def python(hidden: Any) -> Any:
     return tf.ensure_shape(tf.numpy_function(np.abs, [hidden], tf.float32), (None, 3, 3, 4))
 
@@ -96,6 +104,7 @@ def dropout(hidden: Any) -> Any:
     ("function", "words"),
     [
         pytest.param(effect(lambda _: tf.io.write_file("stolen", "")), "WriteFile", id="writes"),
+        pytest.param(writes_in_a_loop, "WriteFile", id="writes in a loop"),
         pytest.param(reads, "ReadFile", id="reads"),
         pytest.param(python, "PyFunc", id="python"),
         pytest.param(effect(saves), r"when it runs \(SaveV2\)", id="saves while it runs"),
