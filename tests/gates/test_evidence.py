@@ -19,9 +19,11 @@ from weighin.gates.evidence import (
     statement_about_file,
     verify_statement,
 )
-from weighin.gates.measurement import Measurement, Reading, Unreadable
-from weighin.gates.metric import Budget, Metric, Origin
+from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
+from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
 from weighin.gates.signing import CryptoSigner
+from weighin.gates.slices import Slice
+from weighin.gates.stats import Estimate, PairedCounts
 from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import DataDigest
 
@@ -37,6 +39,47 @@ times = st.datetimes(
     timezones=st.sampled_from((UTC, timezone(timedelta(hours=5, minutes=30)))),
 )
 pairs = st.lists(st.tuples(texts, texts), unique_by=lambda pair: pair[0], max_size=3).map(tuple)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def _budgets_of(metric: Metric) -> st.SearchStrategy[Budget]:
+    """Budgets with everything that may be said of this metric."""
+    more: dict[str, st.SearchStrategy[object]] = {}
+    if metric in RELATIVE:
+        more["floor"] = st.floats(1e-3, 1e3)
+    if metric is Metric.SLICE_DROP_POINTS:
+        more["least_rows"] = st.none() | st.integers(1, 1000)
+    return st.builds(
+        Budget,
+        metric=st.just(metric),
+        at_most=finite,
+        least_origin=st.sampled_from([one for one in Origin if one is not Origin.SCALED]),
+        **more,
+    )
+
+
+budgets = st.sampled_from(Metric).flatmap(_budgets_of)
+whole = st.integers(0, 10**6)
+estimates = st.builds(
+    Estimate,
+    value=finite,
+    standard_error=st.floats(0, 1e300),
+    degrees=st.integers(1, 100),
+    slack=st.floats(0, 1e300),
+)
+counted = st.builds(
+    PairedCounts,
+    both_right=st.integers(1, 10**6),
+    only_reference=whole,
+    only_variant=whole,
+    both_wrong=whole,
+)
+slices = st.one_of(
+    st.builds(Slice, name=texts, rows=whole, drop=estimates),
+    counted.flatmap(
+        lambda drop: st.builds(Slice, name=texts, rows=st.just(drop.n), drop=st.just(drop))
+    ),
+)
 measurements = st.builds(
     Measurement,
     metric=st.sampled_from(Metric),
@@ -50,15 +93,12 @@ measurements = st.builds(
     runtime=texts,
     measured_at=times,
     conditions=pairs,
+    confidence=st.floats(0.5, 1),
+    slices=st.lists(slices, max_size=3).map(tuple),
+    baseline=st.none() | st.builds(Baseline, sha256=texts, value=floats),
 )
 unreadables = st.builds(Unreadable, metric=st.sampled_from(Metric), reason=texts)
 readings = st.one_of(measurements, unreadables)
-budgets = st.builds(
-    Budget,
-    metric=st.sampled_from(Metric),
-    at_most=st.floats(allow_nan=False, allow_infinity=False),
-    least_origin=st.sampled_from([origin for origin in Origin if origin is not Origin.SCALED]),
-)
 variants = st.builds(
     Variant,
     recipe=texts,

@@ -11,8 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighin.gates.judge import Check, Moment, Outcome, Subject, Verdict, judge
-from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading, Unreadable
-from weighin.gates.metric import OF_THE_FILE, Budget, Metric, Origin
+from weighin.gates.measurement import ANY_DEVICE, Baseline, Measurement, Reading, Unreadable
+from weighin.gates.metric import (
+    MAY_BE_NEGATIVE,
+    OF_THE_FILE,
+    RELATIVE,
+    VS_RELEASE,
+    Budget,
+    Metric,
+    Origin,
+)
+from weighin.gates.slices import Slice, worst
+from weighin.gates.stats import PairedCounts
 
 SHA, OTHER_SHA = "a" * 64, "b" * 64
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -212,6 +222,18 @@ def _other(metric: Metric) -> Metric:
     return ladder[(ladder.index(metric) + 1) % len(ladder)]
 
 
+def _with_slices(reading: Measurement, slices: tuple[Slice, ...]) -> Measurement:
+    _, ends = worst(slices, reading.confidence)
+    return replace(reading, slices=slices, lower=ends.lower, value=ends.value, upper=ends.upper)
+
+
+def _slice(name: str, lost: int, won: int, rows: int) -> Slice:
+    counts = PairedCounts(
+        both_right=rows - lost - won, only_reference=lost, only_variant=won, both_wrong=0
+    )
+    return Slice(name=name, rows=rows, drop=counts)
+
+
 def _believable(metric: Metric) -> list[Origin]:
     never = {Origin.SCALED} if metric in OF_THE_FILE else {Origin.SCALED, Origin.ARTIFACT}
     return [origin for origin in Origin if origin not in never]
@@ -223,13 +245,22 @@ def passing(draw: st.DrawFn) -> tuple[tuple[Budget, ...], tuple[Measurement, ...
     metrics = draw(st.lists(st.sampled_from(list(Metric)), min_size=1, unique=True))
     budgets, readings = [], []
     for metric in metrics:
-        least = -1e6 if metric is Metric.ACCURACY_DROP_POINTS else 0.0
+        least = -1e6 if metric in MAY_BE_NEGATIVE else 0.0
         ends = st.floats(least, 1e6, allow_subnormal=False)
         lower, value, upper = sorted(draw(st.tuples(ends, ends, ends)))
         origin, slack = draw(st.sampled_from(_believable(metric))), draw(st.floats(0, 100))
         device = ANY_DEVICE if origin is Origin.ARTIFACT and draw(st.booleans()) else "phone"
-        budgets.append(Budget(metric=metric, at_most=upper + slack, least_origin=origin))
         reading = measured(lower, value, upper, origin, device, metric)
+        if metric is Metric.SLICE_DROP_POINTS:
+            flips = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(80, 500))
+            drawn = draw(st.lists(flips, min_size=1, max_size=4))
+            slices = (_slice(f"s{k}", *counts) for k, counts in enumerate(drawn))
+            reading = _with_slices(reading, tuple(slices))
+        if metric in VS_RELEASE:
+            reading = replace(reading, baseline=Baseline(sha256=OTHER_SHA, value=7.0))
+        floor = 1e-9 if metric in RELATIVE else None
+        at_most = reading.upper + slack
+        budgets.append(Budget(metric=metric, at_most=at_most, least_origin=origin, floor=floor))
         age = timedelta(seconds=draw(st.integers(0, 30 * 24 * 3600)))
         readings.append(replace(reading, measured_at=NOW - age, n=draw(st.integers(1, 10**6))))
     return tuple(budgets), tuple(readings)

@@ -77,6 +77,83 @@ class PairedCounts:
         """Number of samples."""
         return self.both_right + self.only_reference + self.only_variant + self.both_wrong
 
+    def interval(self, confidence: float) -> Interval:
+        """The drop as a share of the samples; see :func:`paired_drop`."""
+        return paired_drop(self, confidence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A drop that is no share of right and wrong: a mean difference, or a jackknifed one.
+
+    Attributes:
+        value: The drop, in the unit of the metric that drops.
+        standard_error: Of the value, same unit, zero or more.
+        degrees: Degrees of freedom of the standard error, at least 1.
+        slack: Added to either end: what samples that agreed so far may still do (see
+            :mod:`weighin.gates.meters.scores`), zero or more.
+
+    Raises:
+        ValueError: a number is not finite or out of its range.
+    """
+
+    value: float
+    standard_error: float
+    degrees: int
+    slack: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no computation may give."""
+        numbers = (self.value, self.standard_error, self.slack)
+        if not all(map(math.isfinite, numbers)) or min(numbers[1:]) < 0 or self.degrees < 1:
+            raise ValueError(f"no estimate: {numbers} with {self.degrees} degrees of freedom")
+
+    def interval(self, confidence: float) -> Interval:
+        """Student's t interval; each end holds with ``confidence`` on its own side."""
+        _check_confidence(confidence)
+        reach = student_quantile(confidence, self.degrees) * self.standard_error + self.slack
+        return Interval(value=self.value, lower=self.value - reach, upper=self.value + reach)
+
+
+def student_quantile(share: float, degrees: int) -> float:
+    """Quantile of Student's t distribution, for shares above one half.
+
+    Exact for 1 and 2 degrees of freedom; Hill's algorithm 396 (Communications of the ACM 13,
+    1970) otherwise, right to about six digits.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+    _check_confidence(share)
+    if degrees < 1:
+        raise ValueError(f"Student's t has at least 1 degree of freedom, not {degrees}")
+    two_sided = 2 * (1 - share)
+    if degrees == 1:
+        return 1 / math.tan(two_sided * math.pi / 2)
+    if degrees == 2:
+        return math.sqrt(2 / (two_sided * (2 - two_sided)) - 2)
+    return _hill(two_sided, degrees)
+
+
+def _hill(two_sided: float, n: int) -> float:
+    """Hill (1970): an expansion around the normal quantile, or in the tail around zero."""
+    a = 1 / (n - 0.5)
+    b = 48 / a**2
+    c = ((20700 * a / b - 98) * a - 16) * a + 96.36
+    d = ((94.5 / (b + c) - 3) / b + 1) * math.sqrt(a * math.pi / 2) * n
+    y = (d * two_sided) ** (2 / n)
+    if y > 0.05 + a:
+        x = NormalDist().inv_cdf(two_sided / 2)
+        y = x * x
+        c += 0.3 * (n - 4.5) * (x + 0.6) if n < 5 else 0
+        c += (((0.05 * d * x - 5) * x - 7) * x - 2) * x + b
+        y = (((((0.4 * y + 6.3) * y + 36) * y + 94.5) / c - y - 3) / b + 1) * x
+        return math.sqrt(n * math.expm1(a * y * y))
+    y = ((1 / (((n + 6) / (n * y) - 0.089 * d - 0.822) * (n + 2) * 3) + 0.5 / (n + 4)) * y - 1) * (
+        n + 1
+    ) / (n + 2) + 1 / y
+    return math.sqrt(n * y)
+
 
 def paired_drop(counts: PairedCounts, confidence: float = 0.95) -> Interval:
     """How much accuracy the variant loses against its reference, as a fraction of the samples.

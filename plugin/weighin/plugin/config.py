@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from weighin.gates.errors import ConfigError
+from weighin.gates.meters.metrics import ACCURACY
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.profile import HOST, profile_names
 from weighin.gates.variant import Format
@@ -75,6 +76,22 @@ class EvidenceConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateConfig:
+    """``[gate]``: how sure the gate must be, and how it looks at the evaluation rows.
+
+    Attributes:
+        confidence: One-sided: how sure each end of every interval must be on its own side.
+        sequential: Whether accuracy is looked at while rows come in, and stops when decided.
+        seed: Of the order in which rows are looked at.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    sequential: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DvcConfig:
     """``[dvc]``: whether the pointers of variants are committed to git."""
 
@@ -129,6 +146,8 @@ class ModelConfig:
     classes: _Count | None = None
     min_rows: _Count = 50
     min_class_share: _Share = 0.01
+    metric: str = ACCURACY
+    slices: tuple[str, ...] = ()
     value_range: tuple[float, float] | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     labels: tuple[str, ...] = ()
@@ -148,6 +167,7 @@ class Config:
     Attributes:
         mlflow: Where the registry is.
         channel: Where releases go.
+        gate: How sure the gate must be.
         evidence: How long measurements hold.
         dvc: How variants are kept.
         build: Limits of the child processes.
@@ -159,6 +179,7 @@ class Config:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     mlflow: MlflowConfig = MlflowConfig()
     channel: ChannelConfig = ChannelConfig()
+    gate: GateConfig = GateConfig()
     evidence: EvidenceConfig = EvidenceConfig()
     dvc: DvcConfig = DvcConfig()
     build: BuildConfig = BuildConfig()
@@ -324,12 +345,22 @@ def _budget(metric: str, value: _BudgetValue) -> Budget:
     if not isinstance(value, dict):
         return Budget(metric=Metric(metric), at_most=float(value))
     limit, origin = value.get("at_most"), value.get("least_origin", Origin.PREDICTED.value)
-    if set(value) - {"at_most", "least_origin"} or not isinstance(limit, int | float):
+    floor, rows = value.get("floor"), value.get("least_rows")
+    numbers = isinstance(limit, int | float) and isinstance(floor, int | float | None)
+    if set(value) - _BUDGET_KEYS or not numbers or not isinstance(rows, int | float | None):
         raise ValueError(f"{metric}: must be a finite number or {_BUDGET_TABLE_FORM}")
     if origin not in tuple(Origin):
         allowed = ", ".join(o for o in Origin if o is not Origin.SCALED)
         raise ValueError(f"{metric}.least_origin: unknown '{origin}'; allowed: {allowed}")
-    return Budget(metric=Metric(metric), at_most=float(limit), least_origin=Origin(origin))
+    if rows is not None and rows != int(rows):
+        raise ValueError(f"{metric}.least_rows: must be a whole number, not {rows}")
+    return Budget(
+        metric=Metric(metric),
+        at_most=float(limit),
+        least_origin=Origin(origin),
+        floor=floor,
+        least_rows=None if rows is None else int(rows),
+    )
 
 
 def _near(name: str, allowed: Iterable[str]) -> str:
@@ -357,6 +388,7 @@ def _explain(file: str, detail: ErrorDetails) -> str:
             return f"{file}: {where}: {message}, not {value!r}"
 
 
+_BUDGET_KEYS = {"at_most", "least_origin", "floor", "least_rows"}
 _BUDGET_TABLE_FORM = "{ at_most = NUMBER, least_origin = 'predicted' }"
 _UNION_BRANCHES = frozenset({"float", "dict[str,union[float,str]]"})
 

@@ -93,8 +93,9 @@ class Job:
     @property
     def moment(self) -> Moment:
         """When the judging happens, and how old a reading may be."""
-        days = self.project.config.evidence.valid_days
-        return Moment(now=self.started_at, max_age=timedelta(days=days))
+        config = self.project.config
+        days, confidence = config.evidence.valid_days, config.gate.confidence
+        return Moment(now=self.started_at, max_age=timedelta(days=days), confidence=confidence)
 
     @property
     def reuse_for(self) -> timedelta:

@@ -91,6 +91,7 @@ def _digest(
         "model": model,
         "settings": {k: v for k, v in asdict(config.model(model)).items() if k != "budgets"},
         "targets": [asdict(target) for target in targets],
+        "gate": asdict(config.gate),
         "evidence": asdict(config.evidence),
         "training": [
             *(build.seed, build.epochs, build.train_seconds, build.temperature),

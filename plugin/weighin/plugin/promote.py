@@ -74,7 +74,11 @@ def _policy(project: Project, name: str, proofs: tuple[Proof, ...], now: datetim
     return Policy(
         budgets={device: config.budgets_for(name, device) for device in devices},
         artifacts={path: sha256_of(project.root / path) for path in sorted(existing)},
-        moment=Moment(now=now, max_age=timedelta(days=config.evidence.valid_days)),
+        moment=Moment(
+            now=now,
+            max_age=timedelta(days=config.evidence.valid_days),
+            confidence=config.gate.confidence,
+        ),
     )
 
 

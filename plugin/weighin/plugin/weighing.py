@@ -6,7 +6,7 @@ from pathlib import Path
 
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import Candidate, HostSettings
-from weighin.gates.devices.host import measure_host
+from weighin.gates.devices.host import HOST_METRICS, measure_host
 from weighin.gates.devices.predict import predict
 from weighin.gates.errors import SourceError
 from weighin.gates.judge import Moment, Subject, judge
@@ -55,7 +55,7 @@ def weigh_variants(
     plan: Plan,
     scales: Scales,
     progress: Progress,
-    metrics: Collection[Metric] = tuple(Metric),
+    metrics: Collection[Metric] = HOST_METRICS,
 ) -> tuple[Result, ...]:
     """Measure every variant here, predict it for phones, and judge it on each device.
 

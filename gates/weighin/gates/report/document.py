@@ -37,6 +37,7 @@ from weighin.gates.wire import (
     time_to_json,
     variant_from_json,
     variant_to_json,
+    whole_of,
 )
 
 SCHEMA = "weighin/report/v1"
@@ -153,6 +154,7 @@ def _verdict_to_json(verdict: Verdict) -> dict[str, object]:
         "reason": verdict.reason,
         "judged_at": moment and time_to_json(moment.now),
         "max_age_s": moment and moment.max_age.total_seconds(),
+        "confidence": moment and moment.confidence,
         "checks": [_check_to_json(check) for check in verdict.checks],
     }
 
@@ -167,7 +169,11 @@ def _verdict_from_json(document: object) -> Verdict:
     written = list_of(fields, "checks")
     if not written:
         return Verdict(subject=subject, checks=())
-    moment = Moment(now=time_of(fields, "judged_at"), max_age=_age_of(fields, "max_age_s"))
+    moment = Moment(
+        now=time_of(fields, "judged_at"),
+        max_age=_age_of(fields, "max_age_s"),
+        confidence=number_of(fields, "confidence"),
+    )
     return Verdict(
         subject=subject,
         checks=tuple(_check_from_json(check, subject, moment) for check in written),
@@ -181,6 +187,8 @@ def _check_to_json(check: Check) -> dict[str, object]:
         "metric": check.budget.metric.value,
         "budget": check.budget.at_most,
         "least_origin": check.budget.least_origin.value,
+        "floor": check.budget.floor,
+        "least_rows": check.budget.least_rows,
         "value": measured and _finite(measured.value),
         "lower": measured and _finite(measured.lower),
         "upper": measured and _finite(measured.upper),
@@ -198,6 +206,8 @@ def _check_from_json(document: object, subject: Subject, moment: Moment) -> Chec
         metric=Metric(text_of(fields, "metric")),
         at_most=number_of(fields, "budget"),
         least_origin=Origin(text_of(fields, "least_origin")),
+        floor=None if fields.get("floor") is None else number_of(fields, "floor"),
+        least_rows=None if fields.get("least_rows") is None else whole_of(fields, "least_rows"),
     )
     readings = tuple(reading_from_json(reading) for reading in list_of(fields, "readings"))
     stray = [reading.metric.value for reading in readings if reading.metric is not budget.metric]
