@@ -342,23 +342,22 @@ def _budget_mistakes(where: str, table: _BudgetTable) -> Iterable[str]:
 
 def _budget(metric: str, value: _BudgetValue) -> Budget:
     """One budget from ``10`` or ``{ at_most = 10, least_origin = "device" }``."""
-    if not isinstance(value, dict):
-        return Budget(metric=Metric(metric), at_most=float(value))
-    limit, origin = value.get("at_most"), value.get("least_origin", Origin.PREDICTED.value)
-    floor, rows = value.get("floor"), value.get("least_rows")
-    numbers = isinstance(limit, int | float) and isinstance(floor, int | float | None)
-    if set(value) - _BUDGET_KEYS or not numbers or not isinstance(rows, int | float | None):
+    table = value if isinstance(value, dict) else {"at_most": value}
+    numbers = {name: n for name in _BUDGET_NUMBERS if isinstance(n := table.get(name), int | float)}
+    if "at_most" not in numbers or set(table) - {"least_origin"} != set(numbers):
         raise ValueError(f"{metric}: must be a finite number or {_BUDGET_TABLE_FORM}")
+    origin = table.get("least_origin", Origin.PREDICTED.value)
     if origin not in tuple(Origin):
         allowed = ", ".join(o for o in Origin if o is not Origin.SCALED)
         raise ValueError(f"{metric}.least_origin: unknown '{origin}'; allowed: {allowed}")
+    rows = numbers.get("least_rows")
     if rows is not None and rows != int(rows):
         raise ValueError(f"{metric}.least_rows: must be a whole number, not {rows}")
     return Budget(
         metric=Metric(metric),
-        at_most=float(limit),
+        at_most=float(numbers["at_most"]),
         least_origin=Origin(origin),
-        floor=floor,
+        floor=numbers.get("floor"),
         least_rows=None if rows is None else int(rows),
     )
 
@@ -388,7 +387,7 @@ def _explain(file: str, detail: ErrorDetails) -> str:
             return f"{file}: {where}: {message}, not {value!r}"
 
 
-_BUDGET_KEYS = {"at_most", "least_origin", "floor", "least_rows"}
+_BUDGET_NUMBERS = ("at_most", "floor", "least_rows")
 _BUDGET_TABLE_FORM = "{ at_most = NUMBER, least_origin = 'predicted' }"
 _UNION_BRANCHES = frozenset({"float", "dict[str,union[float,str]]"})
 
