@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from weighin.gates import wire
 from weighin.gates.errors import EvidenceError
+from weighin.gates.estimate import Estimate
 from weighin.gates.evidence import (
     PAYLOAD_TYPE,
     Statement,
@@ -23,7 +24,7 @@ from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
 from weighin.gates.signing import CryptoSigner
 from weighin.gates.slices import Slice
-from weighin.gates.stats import Estimate, PairedCounts
+from weighin.gates.stats import PairedCounts
 from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import DataDigest
 
@@ -65,6 +66,7 @@ estimates = st.builds(
     value=finite,
     standard_error=st.floats(0, 1e300),
     degrees=st.integers(1, 100),
+    skew=finite,
     slack=st.floats(0, 1e300),
 )
 counted = st.builds(

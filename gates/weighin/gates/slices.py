@@ -12,7 +12,8 @@ given.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from weighin.gates.stats import Estimate, Interval, PairedCounts
+from weighin.gates.estimate import Estimate
+from weighin.gates.stats import Interval, PairedCounts
 
 POINTS = 100.0
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from weighin.gates.judge import Outcome, Verdict
 from weighin.gates.measurement import Reading
+from weighin.gates.meters.metrics import ACCURACY
 from weighin.gates.metric import Metric
 from weighin.gates.search import SearchRecord
 from weighin.gates.variant import BuildFailure, Variant
@@ -53,7 +54,8 @@ class WeighIn:
         source: The registry's source URI of the version.
         source_digest: Content digest of the registered files.
         plan_digest: Digest of everything that decides what is done (config, data, tools).
-        reference_accuracy: Accuracy of the registered model itself on the gate's data, 0 to 1.
+        reference_accuracy: What the registered model itself reaches on the gate's data, in the
+            metric that is judged: accuracy as 0 to 1, any other in its own unit.
         data: The data sets used.
         devices: Target device names, in the plan's order.
         results: One per variant that was built.
@@ -61,6 +63,7 @@ class WeighIn:
         started_at: UTC.
         finished_at: UTC.
         search: How the recipes were found, if they were searched for.
+        quality_metric: Name of the metric whose drop is judged.
     """
 
     model: str
@@ -76,6 +79,7 @@ class WeighIn:
     started_at: datetime
     finished_at: datetime
     search: SearchRecord | None = None
+    quality_metric: str = ACCURACY
 
     @property
     def passed(self) -> tuple[Result, ...]:

@@ -11,10 +11,11 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from weighin.gates.estimate import Estimate
 from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.slices import Slice
-from weighin.gates.stats import Estimate, PairedCounts
+from weighin.gates.stats import PairedCounts
 from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import DataDigest
 
@@ -22,7 +23,7 @@ JsonObject = Mapping[str, object]
 """A parsed JSON object whose values have not been looked at yet."""
 
 _COUNTS = ("both_right", "only_reference", "only_variant", "both_wrong")
-_ESTIMATE = ("value", "standard_error", "slack")
+_ESTIMATE = ("value", "standard_error", "skew", "slack")
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 

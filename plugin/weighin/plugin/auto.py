@@ -179,14 +179,21 @@ def _scales(request: SearchRequest, paths: Paths) -> Scales:
     done = run_source(request.source, (tuning,), paths[Role.CALIBRATION], builds, limits)
     if isinstance(done, SourceFailure):
         raise SourceError(f"the registered model cannot be run on the tuning data: {done.reason}")
+    quality = replace(request.settings.quality, margins=(), slices=())
+    reference = keep_reference(done.outputs[0], tuning, work / "reference.npy", limits, quality)
     return Scales(
         root=request.root,
         evaluation=tuning,
-        reference=keep_reference(done.outputs[0], tuning, work / "reference.npy").outputs,
+        reference=reference.outputs,
         workdir=work,
         limits=limits,
         moment=request.moment,
-        settings=replace(QUICK, reuse_for=request.settings.reuse_for),
+        settings=replace(
+            QUICK,
+            reuse_for=request.settings.reuse_for,
+            confidence=request.settings.confidence,
+            quality=quality,
+        ),
     )
 
 

@@ -17,12 +17,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from weighin.gates.errors import ConfigError
-from weighin.gates.meters.metrics import ACCURACY
+from weighin.gates.meters.metrics import ACCURACY, LABEL, QualityMetric, quality_metric
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.profile import HOST, profile_names
 from weighin.gates.variant import Format
 from weighin.plugin.describe import Meaning, Preprocessing, check_preprocessing
-from weighin.plugin.recipe import parse_recipe
+from weighin.plugin.recipe import needs_classes, parse_recipe
 
 FILE_NAME = "weighin.toml"
 STATE_DIR = ".weighin"
@@ -127,6 +127,26 @@ class SearchConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricConfig:
+    """``[models.NAME.metric]``: a metric that is not built in, and how to use it.
+
+    Attributes:
+        name: ``sklearn:NAME``, ``torchmetrics:NAME`` or ``module:function``.
+        reads: What of the outputs it reads: ``classes``, ``scores`` or ``values``.
+        larger_is_better: Whether more of it is good.
+        labels: Whether ``y`` holds ``classes`` or ``numbers``.
+        arguments: Given to the function.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    name: str
+    reads: str | None = None
+    larger_is_better: bool = True
+    labels: Literal["classes", "numbers"] = "classes"
+    arguments: dict[str, str | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """``[models.NAME]``: one registered model, its data and what to make of it."""
 
@@ -146,7 +166,7 @@ class ModelConfig:
     classes: _Count | None = None
     min_rows: _Count = 50
     min_class_share: _Share = 0.01
-    metric: str = ACCURACY
+    metric: str | MetricConfig = ACCURACY
     slices: tuple[str, ...] = ()
     value_range: tuple[float, float] | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
@@ -158,6 +178,24 @@ class ModelConfig:
     def meaning(self) -> Meaning:
         """What is written into every variant about its inputs and outputs."""
         return Meaning(preprocessing=self.preprocessing, labels=self.labels)
+
+    @property
+    def quality_metric(self) -> QualityMetric:
+        """The metric whose drop is budgeted.
+
+        Raises:
+            ConfigError: there is no such metric.
+        """
+        said = self.metric
+        if isinstance(said, str):
+            return quality_metric(said)
+        return quality_metric(
+            said.name,
+            reads=said.reads,
+            larger_is_better=said.larger_is_better,
+            numbers=said.labels == "numbers",
+            arguments=tuple(sorted(said.arguments.items())),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +324,25 @@ def _mistakes(config: Config) -> Iterable[str]:
         yield from _name_mistakes(f"{where}.formats", model.formats, tuple(Format))
         yield from _recipe_mistakes(f"{where}.recipes", model)
         yield from _meaning_mistakes(where, model)
+        yield from _quality_mistakes(where, model)
+
+
+def _quality_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
+    """A metric that there is not, and recipes that need classes where there are numbers."""
+    try:
+        metric = model.quality_metric
+    except ConfigError as error:
+        yield f"{where}.{error}"
+        return
+    if len(set(model.slices)) < len(model.slices):
+        yield f"{where}.slices: names a column twice"
+    if not metric.numbers:
+        return
+    if LABEL in model.slices:
+        yield f"{where}.slices: 'label' is no slice where labels are numbers ({metric.name})"
+    for text in model.recipes:
+        if text == AUTO or needs_classes(text):
+            yield f"{where}.recipes: '{text}' needs classes, but {metric.name} judges numbers"
 
 
 def _recipe_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
@@ -389,14 +446,15 @@ def _explain(file: str, detail: ErrorDetails) -> str:
 
 _BUDGET_NUMBERS = ("at_most", "floor", "least_rows")
 _BUDGET_TABLE_FORM = "{ at_most = NUMBER, least_origin = 'predicted' }"
-_UNION_BRANCHES = frozenset({"float", "dict[str,union[float,str]]"})
+_UNION_BRANCHES = frozenset({"float", "dict[str,union[float,str]]", "str", "MetricConfig"})
 
 
 def _keys_at(location: list[str]) -> tuple[str, ...]:
     """The keys that the table at ``location`` may have."""
     record: type = Config
     if location[:1] == ["models"]:
-        record = Preprocessing if location[2:] == ["preprocessing"] else ModelConfig
+        tables = {"preprocessing": Preprocessing, "metric": MetricConfig}
+        record = tables[location[2]] if location[2:] and location[2] in tables else ModelConfig
     elif location:
         record = get_type_hints(Config)[location[0]]
     return tuple(field.name for field in dataclasses.fields(record))

@@ -15,11 +15,14 @@ from pathlib import Path
 from weighin.gates.child import Limits
 from weighin.gates.data import Role, check_data, digest_of
 from weighin.gates.devices.bench import HostSettings
+from weighin.gates.digest import sha256_of
 from weighin.gates.dominance import with_dominance
 from weighin.gates.errors import DataError, SourceError
 from weighin.gates.judge import Moment
+from weighin.gates.meters.quality import Quality
+from weighin.gates.metric import Metric
 from weighin.gates.variant import BuildFailure, Variant
-from weighin.gates.weigh_in import WeighIn
+from weighin.gates.weigh_in import DataDigest, WeighIn
 from weighin.plugin.auto import Choice, Paths, SearchRequest, choose
 from weighin.plugin.builder import BuildRequest, build_variants
 from weighin.plugin.config import BuildConfig
@@ -58,6 +61,9 @@ TOOLS = (
 )
 """Packages whose versions decide what a variant is."""
 
+
+METRIC_CODE = "metric"
+"""The role of the file that holds a user's own metric, among the data of a plan."""
 
 REUSE = timedelta(days=7)
 """A killed or changed run takes over what this machine measured in these days."""
@@ -102,6 +108,17 @@ class Job:
         """How old a number of this machine may be to be used again: not at all, if asked to."""
         return timedelta(0) if self.again else min(REUSE, self.moment.max_age / 2)
 
+    @property
+    def quality(self) -> Quality:
+        """By what quality is judged, and whether rows are looked at step by step."""
+        return quality_of(self.project, self.plan)
+
+    @property
+    def settings(self) -> HostSettings:
+        """How this machine measures."""
+        confidence = self.project.config.gate.confidence
+        return HostSettings(reuse_for=self.reuse_for, confidence=confidence, quality=self.quality)
+
     def data(self, role: Role) -> Path:
         """Where a data set is; only for roles that the plan has."""
         return data_paths(self.project, self.plan.model)[role]
@@ -118,7 +135,36 @@ def plan_for(project: Project, model: str) -> Plan:
         replace(digest_of(role, path), path=path.relative_to(project.root).as_posix())
         for role, path in data_paths(project, model).items()
     )
+    code = project.config.model(model).quality_metric.code(project.root)
+    if code is not None:
+        path = code.relative_to(project.root).as_posix()
+        own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
+        data = (*data, own)
     return make_plan(project.config, model, data, dict(versions_of(*TOOLS)))
+
+
+def quality_of(project: Project, plan: Plan) -> Quality:
+    """By what the quality of a model is judged.
+
+    Raises:
+        ConfigError: there is no such metric, or no file of the user's own one.
+    """
+    gate, metric = project.config.gate, plan.settings.quality_metric
+    code = metric.code(project.root)
+    margins = {
+        budget.at_most
+        for target in plan.targets
+        for budget in target.budgets
+        if budget.metric is Metric.ACCURACY_DROP_POINTS
+    }
+    return Quality(
+        metric=metric,
+        slices=plan.settings.slices,
+        margins=tuple(sorted(margins)) if gate.sequential else (),
+        seed=gate.seed,
+        root=str(project.root) if code is not None else "",
+        code_sha256=sha256_of(code) if code is not None else "",
+    )
 
 
 def data_paths(project: Project, model: str) -> dict[Role, Path]:
@@ -193,7 +239,8 @@ def weigh_now(job: Job) -> WeighIn:
         source=job.registration.source,
         source_digest=source.digest,
         plan_digest=job.plan.digest,
-        reference_accuracy=reference.accuracy,
+        quality_metric=job.quality.metric.name,
+        reference_accuracy=reference.quality,
         data=(*job.plan.data, *choice.data),
         devices=job.plan.devices,
         results=with_dominance(results),
@@ -236,7 +283,8 @@ def run(job: Job, source: Source) -> Reference:
     if isinstance(done, SourceFailure):
         raise SourceError(f"{job.registration.label} cannot be used: {done.reason}")
     job.progress("run the registered model", 1, 1)
-    return keep_reference(done.outputs[0], evaluation, job.project.work / "host" / "reference.npy")
+    kept = job.project.work / "host" / "reference.npy"
+    return keep_reference(done.outputs[0], evaluation, kept, job.limits, job.quality)
 
 
 def find(job: Job, source: Source) -> Choice:
@@ -252,7 +300,7 @@ def find(job: Job, source: Source) -> Choice:
         work=job.project.work,
         limits=job.limits,
         moment=job.moment,
-        settings=HostSettings(reuse_for=job.reuse_for),
+        settings=job.settings,
         seed=job.project.config.build.seed,
         again=job.again,
         build=lambda recipes, data: build(job, source, recipes, data, step="search: build"),
@@ -337,7 +385,7 @@ def _scales(job: Job, reference: Reference) -> Scales:
         workdir=job.project.work / "host",
         limits=job.limits,
         moment=job.moment,
-        settings=HostSettings(reuse_for=job.reuse_for),
+        settings=job.settings,
     )
 
 

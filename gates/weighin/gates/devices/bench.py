@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from weighin.gates.child import ChildResult, Limits, run_child
+from weighin.gates.meters.quality import ACCURATE, Quality
 from weighin.gates.variant import Format
 
 _RUNNER = "weighin.gates.meters.runner"
@@ -54,6 +55,7 @@ class HostSettings:
         energy_repeats: Pairs of an idle and a busy window per variant.
         energy_seconds: Length of a window.
         confidence: One-sided confidence of each end of an interval.
+        quality: By what quality is judged.
         seed: Of the order in which variants are timed.
         reuse_for: Readings younger than this are not measured again.
         powercap: Where the kernel shows energy counters.
@@ -70,6 +72,7 @@ class HostSettings:
     energy_repeats: int = 5
     energy_seconds: float = 0.5
     confidence: float = 0.95
+    quality: Quality = ACCURATE
     seed: int = 0
     reuse_for: timedelta = timedelta(days=7)
     powercap: Path = Path("/sys/class/powercap")

@@ -18,7 +18,8 @@ from pathlib import Path
 from weighin.gates.child import Limits
 from weighin.gates.devices import host_stages
 from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw
-from weighin.gates.devices.host_stages import Weighing
+from weighin.gates.devices.host_quality import weigh_quality
+from weighin.gates.devices.weighing import Weighing
 from weighin.gates.digest import sha256_of
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.cache import ReadingCache
@@ -45,7 +46,7 @@ HOST_METRICS = (
 
 _STAGES: Mapping[Metric, Stage] = {
     Metric.SIZE_MIB: host_stages.weigh_size,
-    Metric.ACCURACY_DROP_POINTS: host_stages.weigh_accuracy,
+    Metric.ACCURACY_DROP_POINTS: weigh_quality,
     Metric.PEAK_MEMORY_MIB: host_stages.weigh_memory,
     Metric.ENERGY_MJ: host_stages.weigh_energy,
     Metric.BATTERY_PERCENT_PER_HOUR: host_stages.weigh_battery,
@@ -126,7 +127,7 @@ class _Book:
     def note(self, metric: Metric, raw: Raw[Reading]) -> None:
         """Write down findings; whoever crashed or changed takes no further part."""
         for label, reading in raw.found.items():
-            self._found[label, metric] = reading
+            self._found[label, reading.metric] = reading
         for label, why in raw.crashed.items():
             self._found[label, metric] = Unreadable(metric=metric, reason=why)
             self._out.setdefault(label, f"it could not be run: {why}")
@@ -134,8 +135,9 @@ class _Book:
 
     def readings(self) -> dict[str, tuple[Reading, ...]]:
         """Everything, with a reason wherever there is no number."""
+        metrics = (*HOST_METRICS, *({m for _, m in self._found} - set(HOST_METRICS)))
         return {
-            one.label: tuple(self._reading(one, metric) for metric in HOST_METRICS)
+            one.label: tuple(self._reading(one, metric) for metric in metrics)
             for one in self._candidates
         }
 
@@ -229,11 +231,16 @@ def _missing(weighing: Weighing, metric: Metric, book: _Book) -> list[Candidate]
     for one in book.running():
         if one.format.runs_elsewhere and metric is not Metric.SIZE_MIB:
             continue
-        known = weighing.cache.recall(metric, weighing.parts(one))
-        if known is None:
+        wanted = [metric]
+        if metric is Metric.ACCURACY_DROP_POINTS and weighing.bench.settings.quality.slices:
+            wanted.append(Metric.SLICE_DROP_POINTS)
+        known = [weighing.cache.recall(each, weighing.parts(one)) for each in wanted]
+        readings = [reading for reading in known if reading is not None]
+        if len(readings) < len(wanted):
             missing.append(one)
         else:
-            book.put(one, known)
+            for reading in readings:
+                book.put(one, reading)
     return missing
 
 

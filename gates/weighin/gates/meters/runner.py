@@ -51,9 +51,9 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def predict(items: Sequence[Item], job: Mapping[str, Any], say: Say) -> None:
-    """Write each variant's outputs on every row, [n, ...], as .npy."""
+    """Write each variant's outputs on the rows that are asked for, [n, ...], as .npy."""
     with np.load(job["data"], allow_pickle=False) as archive:
-        rows = archive["x"]
+        rows = archive["x"][np.load(job["rows"], allow_pickle=False)]
     for item in items:
         model = _open(item, job, say)
         outputs = [np.array(model(rows[k : k + 1])) for k in range(len(rows))]

@@ -25,7 +25,7 @@ from weighin.gates.report.page_parts import (
     table,
 )
 from weighin.gates.report.page_search import searched
-from weighin.gates.report.words import count, figure, plain
+from weighin.gates.report.words import count, plain
 from weighin.gates.weigh_in import Result, WeighIn
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -70,7 +70,7 @@ def _header(weigh_in: WeighIn) -> Html:
     outcome = summary.overall_outcome(weigh_in)
     seconds = (weigh_in.finished_at - weigh_in.started_at).total_seconds()
     meta = (
-        f"Reference accuracy {figure(100 * weigh_in.reference_accuracy)} % · "
+        f"Reference {summary.reference_quality(weigh_in)} · "
         f"{count(len(weigh_in.results), 'variant')}, {count(len(weigh_in.devices), 'device')} · "
         f"{weigh_in.finished_at:%Y-%m-%d %H:%M} UTC, took {_duration(seconds)}"
     )

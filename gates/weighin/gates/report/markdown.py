@@ -88,7 +88,7 @@ def _headline(weigh_in: WeighIn) -> str:
 
 def _facts(weigh_in: WeighIn) -> str:
     return (
-        f"Reference accuracy {figure(100 * weigh_in.reference_accuracy)} %, "
+        f"Reference {summary.reference_quality(weigh_in)}, "
         f"weighed {weigh_in.finished_at:%Y-%m-%d %H:%M} UTC."
     )
 

@@ -56,7 +56,7 @@ def to_renderable(weigh_in: WeighIn, *, width: int = 80) -> RenderableType:
         f"{GLYPHS[outcome]} {summary.sentence(weigh_in)}", style=f"bold {STYLES[outcome]}"
     )
     facts = Text(
-        f"reference accuracy {figure(100 * weigh_in.reference_accuracy)} %, "
+        f"reference {summary.reference_quality(weigh_in)}, "
         f"finished {weigh_in.finished_at:%Y-%m-%d %H:%M} UTC",
         style="dim",
     )
