@@ -307,7 +307,7 @@ def test_whatever_decides_a_number_makes_it_be_measured_again(
     scale.weigh(
         one, settings=settings, now=now, progress=lambda done, planned, what: children.append(what)
     )
-    assert len(children) == 3  # outputs, memory, latency
+    assert len(children) == 4  # outputs, both forms, memory, latency
 
 
 def test_a_killed_run_goes_on_where_it_was(kept: Kept, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from weighin.gates.child import Limits
 from weighin.gates.devices import host_stages
 from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw
+from weighin.gates.devices.host_backends import weigh_backends
 from weighin.gates.devices.host_quality import weigh_quality
 from weighin.gates.devices.weighing import Weighing
 from weighin.gates.digest import sha256_of
@@ -41,12 +42,14 @@ HOST_METRICS = (
     Metric.PEAK_MEMORY_MIB,
     Metric.ENERGY_MJ,
     Metric.BATTERY_PERCENT_PER_HOUR,
+    Metric.BACKEND_DISAGREEMENT_PERCENT,
 )
 """What is measured of every file, in the order in which it is reported."""
 
 _STAGES: Mapping[Metric, Stage] = {
     Metric.SIZE_MIB: host_stages.weigh_size,
     Metric.ACCURACY_DROP_POINTS: weigh_quality,
+    Metric.BACKEND_DISAGREEMENT_PERCENT: weigh_backends,
     Metric.PEAK_MEMORY_MIB: host_stages.weigh_memory,
     Metric.ENERGY_MJ: host_stages.weigh_energy,
     Metric.BATTERY_PERCENT_PER_HOUR: host_stages.weigh_battery,

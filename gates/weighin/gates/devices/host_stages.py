@@ -27,6 +27,7 @@ def count_children(plan: Mapping[Metric, Sequence[Candidate]], settings: HostSet
     energies = plan[Metric.ENERGY_MJ] if energy_counters(settings.powercap) else ()
     return (
         len(plan[Metric.ACCURACY_DROP_POINTS])
+        + len(plan[Metric.BACKEND_DISAGREEMENT_PERCENT])
         + len(plan[Metric.PEAK_MEMORY_MIB]) * settings.memory_processes
         + len(formats) * settings.processes
         + len(energies)
