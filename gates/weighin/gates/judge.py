@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading, Unreadable
 from weighin.gates.metric import (
@@ -52,7 +53,7 @@ class Moment:
     confidence: float = 0.95
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what follows from the fields is kept
 class Check:
     """One budget held against the readings there are for it."""
 
@@ -61,7 +62,7 @@ class Check:
     subject: Subject
     moment: Moment
 
-    @property
+    @cached_property
     def reading(self) -> Reading:
         """The one reading that is judged, or why there is none."""
         metric = self.budget.metric
@@ -73,7 +74,7 @@ class Check:
             case several:
                 return Unreadable(metric=metric, reason=f"{len(several)} readings contradict")
 
-    @property
+    @cached_property
     def objection(self) -> str | None:
         """Why the reading cannot be believed for this budget; ``None`` if it can."""
         match self.reading:
@@ -93,7 +94,7 @@ class Check:
             return self.budget.at_most
         return max(self.budget.at_most, 100 * floor / reading.baseline.value)
 
-    @property
+    @cached_property
     def decided(self) -> Decided | None:
         """For slices: which of them are within the budget; ``None`` for any other reading."""
         reading = self.reading
@@ -102,7 +103,7 @@ class Check:
         least = self.budget.least_slice_rows
         return decide(reading.slices, self.budget.at_most, self.moment.confidence, least)
 
-    @property
+    @cached_property
     def outcome(self) -> Outcome:
         """``PASS`` if the whole interval fits, ``FAIL`` if none of it does, else ``UNDECIDED``."""
         reading = self.reading
@@ -163,8 +164,9 @@ class Verdict:
         """What decided, in one line."""
         if not self.checks:
             return "the device has no budgets, so nothing was checked"
-        decisive = [c for c in self.checks if c.outcome is self.outcome]
-        if self.outcome is Outcome.PASS:
+        outcome = self.outcome
+        decisive = [c for c in self.checks if c.outcome is outcome]
+        if outcome is Outcome.PASS:
             return f"all {len(self.checks)} budgets hold"
         return "; ".join(f"{c.budget.metric}: {c.reason}" for c in decisive)
 

@@ -72,8 +72,10 @@ class Origin(StrEnum):
 
     def is_at_least(self, least: "Origin") -> bool:
         """Whether this origin is as trustworthy as ``least`` or more."""
-        ladder = tuple(Origin)
-        return ladder.index(self) <= ladder.index(least)
+        return _RANK[self] <= _RANK[least]
+
+
+_RANK = {origin: rank for rank, origin in enumerate(Origin)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

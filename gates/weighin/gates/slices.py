@@ -11,6 +11,7 @@ given.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from weighin.gates.estimate import Estimate
 from weighin.gates.stats import Interval, PairedCounts
@@ -53,6 +54,7 @@ class Decided:
     small: tuple[str, ...]
 
 
+@lru_cache(maxsize=1024)
 def decide(
     slices: tuple[Slice, ...], at_most_points: float, confidence: float, least_rows: int
 ) -> Decided:
@@ -75,6 +77,7 @@ def decide(
     )
 
 
+@lru_cache(maxsize=1024)
 def worst(slices: tuple[Slice, ...], confidence: float) -> tuple[str, Interval]:
     """Name of the slice that may lose most, and the interval that holds for the largest drop.
 

@@ -82,6 +82,7 @@ class PairedCounts:
         return paired_drop(self, confidence)
 
 
+@lru_cache(maxsize=4096)
 def paired_drop(counts: PairedCounts, confidence: float = 0.95) -> Interval:
     """How much accuracy the variant loses against its reference, as a fraction of the samples.
 
