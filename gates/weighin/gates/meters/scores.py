@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from weighin.gates.binomial import one_proportion_upper
 from weighin.gates.estimate import Estimate
-from weighin.gates.stats import FEW_DISAGREEMENTS
 
 Array = NDArray[Any]
 
 GROUPS = 50
 LEAST_ROWS = 20
+FEW_DIFFERING = 10
 _SPOILT_DRAWS = 20
 
 
@@ -166,7 +166,7 @@ def _slack(
     The rows get another row's answer; the worst of several draws counts.
     """
     n, differing = len(pair.labels), pair.differing
-    if differing > FEW_DISAGREEMENTS:
+    if differing > FEW_DIFFERING:
         return 0.0
     more = int(np.ceil(n * one_proportion_upper(differing, n, risk / 2))) - differing
     if more < 1:
