@@ -38,29 +38,11 @@ from weighin.plugin.recipe import Recipe
 from weighin.plugin.reference import Reference, keep_reference
 from weighin.plugin.source import Source, inspect_source
 from weighin.plugin.source_run import SourceFailure, run_source
-from weighin.plugin.tools import versions_of
+from weighin.plugin.tools import weighing_tools
 from weighin.plugin.trunk import Built
 from weighin.plugin.weighing import Scales, weigh_variants
 from weighin.registry.git import commit
 from weighin.registry.store import keep_variants
-
-TOOLS = (
-    "weighin",
-    "ai-edge-litert",
-    "coremltools",
-    "executorch",
-    "keras",
-    "litert-quantizer",
-    "litert-torch",
-    "numpy",
-    "onnx",
-    "onnxruntime",
-    "onnxscript",
-    "torch",
-    "torchao",
-)
-"""Packages whose versions decide what a variant is."""
-
 
 METRIC_CODE = "metric"
 """The role of the file that holds a user's own metric, among the data of a plan."""
@@ -140,7 +122,7 @@ def plan_for(project: Project, model: str) -> Plan:
         path = code.relative_to(project.root).as_posix()
         own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
         data = (*data, own)
-    return make_plan(project.config, model, data, dict(versions_of(*TOOLS)))
+    return make_plan(project.config, model, data, dict(weighing_tools()))
 
 
 def quality_of(project: Project, plan: Plan) -> Quality:

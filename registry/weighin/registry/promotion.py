@@ -13,6 +13,8 @@ from weighin.gates.evidence import Statement
 from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Budget, Metric
+from weighin.gates.weigh_in import DataDigest
+from weighin.registry.changes import changes
 from weighin.registry.release import Approval, Release, ReleasedVariant
 
 
@@ -29,11 +31,17 @@ class Policy:
     """What a promotion is held against.
 
     Attributes:
-        budgets: The budgets of each device as configured now.
+        plan_digest: Today's plan of the model; evidence of another one is refused.
+        data: Today's data sets, by content.
+        tools: Today's versions of the tools.
+        budgets: The budgets of each target device as configured now.
         artifacts: The sha256 of each variant file as it is on disk now, by its path.
         moment: When the judging happens, and how old a measurement may be.
     """
 
+    plan_digest: str
+    data: tuple[DataDigest, ...]
+    tools: tuple[tuple[str, str], ...]
     budgets: Mapping[str, tuple[Budget, ...]]
     artifacts: Mapping[str, str]
     moment: Moment
@@ -46,11 +54,13 @@ def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
         The release; without variants when nothing passes.
 
     Raises:
-        EvidenceError: there is no evidence, or it contradicts itself, the files or the clock.
-            Then nothing is promoted, because somebody should look.
+        EvidenceError: there is no evidence, or it contradicts itself, the files or the clock,
+            or is of another plan than today's. Then nothing is promoted, because somebody
+            should look.
     """
     known = tuple(proofs)
     model, version = _one_model(known)
+    _check_plan(tuple(proof.statement for proof in known), policy)
     for proof in known:
         _check(proof.statement, policy)
     passed = tuple(p for p in known if verdict_of(p.statement, policy).outcome is Outcome.PASS)
@@ -71,6 +81,30 @@ def verdict_of(statement: Statement, policy: Policy) -> Verdict:
     )
     budgets = policy.budgets.get(statement.device, ())
     return judge(subject, budgets, statement.readings, policy.moment)
+
+
+def gaps(proofs: Iterable[Proof], policy: Policy) -> tuple[str, ...]:
+    """Variants and target devices without a statement: they are left out, and this says so."""
+    about = {(p.statement.variant.label, p.statement.device) for p in proofs}
+    return tuple(
+        f"no evidence for {label} on {device}, so it was not considered"
+        for label in sorted({label for label, _ in about})
+        for device in policy.budgets
+        if (label, device) not in about
+    )
+
+
+def _check_plan(statements: tuple[Statement, ...], policy: Policy) -> None:
+    """All are of one plan already; it must be today's."""
+    first = statements[0]
+    if first.plan_digest == policy.plan_digest:
+        return
+    changed = changes(statements, policy.budgets, policy.data, policy.tools)
+    raise EvidenceError(
+        f"{first.model}/{first.version} was weighed under another plan than today's: "
+        f"{'; '.join(changed)}. Run `weighin run {first.model}/{first.version}`: files that are "
+        "built and recent readings are used again where they still hold"
+    )
 
 
 def _one_model(proofs: tuple[Proof, ...]) -> tuple[str, str]:
