@@ -6,6 +6,7 @@ from datetime import timedelta
 from weighin.gates.evidence import Statement, sign_statement
 from weighin.gates.judge import Verdict
 from weighin.gates.weigh_in import Result, WeighIn
+from weighin.plugin.config import Config
 from weighin.plugin.evidence_keys import evidence_signer, signing
 from weighin.plugin.project import Project
 from weighin.plugin.tools import Pairs, weighing_tools
@@ -17,12 +18,11 @@ def sign_all(project: Project, weigh_in: WeighIn) -> dict[str, bytes]:
     Raises:
         ConfigError: the evidence key is missing, or does not sign.
     """
-    signer = evidence_signer(project, os.environ)
-    valid, tools = timedelta(days=project.config.evidence.valid_days), weighing_tools()
+    signer, tools = evidence_signer(project, os.environ), weighing_tools()
     with signing():
         return {
             file_name(result.variant.label, verdict.subject.device): sign_statement(
-                _statement(weigh_in, result, verdict, tools, valid), signer
+                _statement(project.config, weigh_in, result, verdict, tools), signer
             )
             for result in weigh_in.results
             for verdict in result.verdicts
@@ -35,7 +35,7 @@ def file_name(label: str, device: str) -> str:
 
 
 def _statement(
-    weigh_in: WeighIn, result: Result, verdict: Verdict, tools: Pairs, valid: timedelta
+    config: Config, weigh_in: WeighIn, result: Result, verdict: Verdict, tools: Pairs
 ) -> Statement:
     return Statement(
         model=weigh_in.model,
@@ -49,7 +49,7 @@ def _statement(
         data=weigh_in.data,
         readings=tuple(reading for check in verdict.checks for reading in check.readings),
         budgets=tuple(check.budget for check in verdict.checks),
-        confidence=confidence,
+        confidence=config.gate.confidence,
         issued_at=weigh_in.finished_at,
-        expires_at=weigh_in.finished_at + valid,
+        expires_at=weigh_in.finished_at + timedelta(days=config.evidence.valid_days),
     )
