@@ -129,6 +129,7 @@ statements = st.builds(
     readings=st.lists(readings, max_size=3).map(tuple),
     budgets=st.lists(budgets, max_size=3).map(tuple),
     confidence=st.floats(0.5, 0.999),
+    report_sha256=texts,
     issued_at=st.just(NOW - timedelta(hours=1)),
     expires_at=st.just(NOW + timedelta(days=90)),
 )
@@ -170,6 +171,7 @@ def a_statement() -> Statement:
         readings=(latency, Unreadable(metric=Metric.ENERGY_MJ, reason="no meter")),
         budgets=(Budget(metric=Metric.LATENCY_P90_MS, at_most=2.0),),
         confidence=0.95,
+        report_sha256="45" * 32,
         issued_at=NOW - timedelta(hours=1),
         expires_at=NOW + timedelta(days=90),
     )

@@ -137,6 +137,7 @@ class World:
             ),
             budgets=BUDGETS,
             confidence=0.95,
+            report_sha256="ee" * 32,
             issued_at=self.now - timedelta(hours=1),
             expires_at=self.now + timedelta(days=90),
         )

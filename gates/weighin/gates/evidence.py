@@ -53,6 +53,7 @@ class Statement:
         data: The data sets that were used.
         readings: Every reading of this file that a budget of this device asks for.
         budgets: The device's budgets when this was signed; for the reader, never for the judge.
+        report_sha256: Digest of the report that was written with it, byte for byte.
         confidence: How sure each end of an interval had to be, on its own side.
         issued_at: When it was signed, UTC.
         expires_at: From when on nobody may rely on it, UTC.
@@ -70,6 +71,7 @@ class Statement:
     readings: tuple[Reading, ...]
     budgets: tuple[Budget, ...]
     confidence: float
+    report_sha256: str
     issued_at: datetime
     expires_at: datetime
 
@@ -229,6 +231,7 @@ def _statement_to_json(statement: Statement) -> dict[str, object]:
             "readings": [wire.reading_to_json(reading) for reading in statement.readings],
             "budgets": [wire.budget_to_json(budget) for budget in statement.budgets],
             "confidence": statement.confidence,
+            "report_sha256": statement.report_sha256,
             "verdict": _verdict_to_json(statement.verdict),
             "issued_at": wire.time_to_json(statement.issued_at),
             "expires_at": wire.time_to_json(statement.expires_at),
@@ -258,6 +261,7 @@ def _statement_from_json(document: object) -> Statement:
         readings=tuple(wire.reading_from_json(r) for r in wire.list_of(fields, "readings")),
         budgets=tuple(wire.budget_from_json(b) for b in wire.list_of(fields, "budgets")),
         confidence=wire.number_of(fields, "confidence"),
+        report_sha256=wire.text_of(fields, "report_sha256"),
         issued_at=wire.time_of(fields, "issued_at"),
         expires_at=wire.time_of(fields, "expires_at"),
     )

@@ -94,21 +94,23 @@ def signing() -> Generator[None]:
     Raises:
         ConfigError: the key did not sign.
     """
-    from securesystemslib.exceptions import Error
-
+    refusals = _refusals()
     try:
         yield
-    except (Error, ValueError, OSError, RuntimeError, *_cloud_errors()) as error:
+    except refusals as error:
         what = str(error) or type(error).__name__
         raise ConfigError(
             f"the evidence key does not sign ({what}); see `weighin doctor` and [evidence] key"
         ) from error
 
 
-def _cloud_errors() -> tuple[type[Exception], ...]:
-    """The errors of the cloud libraries that a signer has loaded; none derives from another."""
+def _refusals() -> tuple[type[Exception], ...]:
+    """What signers raise; those of the cloud libraries only where a signer has loaded one."""
+    from securesystemslib.exceptions import Error
+
     loaded = (getattr(sys.modules.get(module), name, None) for module, name in _CLOUD_ERRORS)
-    return tuple(error for error in loaded if error is not None)
+    cloud = (error for error in loaded if error is not None)
+    return (Error, ValueError, OSError, RuntimeError, *cloud)
 
 
 def _trusted_files(project: Project) -> tuple[Path, ...]:

@@ -244,7 +244,7 @@ def fetch(job: Job, registration: Registration) -> Source:
         download(job.connection, registration, fresh)
         fresh.rename(kept)
     job.progress("fetch", 1, 1)
-    return inspect_source(_model_folder(kept), trust_pickle=job.plan.settings.trust_pickle)
+    return inspect_source(model_folder(kept), trust_pickle=job.plan.settings.trust_pickle)
 
 
 def check(job: Job, source: Source) -> None:
@@ -371,7 +371,7 @@ def _scales(job: Job, reference: Reference) -> Scales:
     )
 
 
-def _model_folder(downloaded: Path) -> Path:
+def model_folder(downloaded: Path) -> Path:
     """The folder that holds ``MLmodel``: the download itself, or the one folder in it."""
     found = sorted(downloaded.rglob("MLmodel"), key=lambda path: len(path.parts))
     return found[0].parent if found else downloaded

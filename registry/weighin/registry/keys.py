@@ -87,15 +87,16 @@ def load_signer(
     from weighin.gates.signing import Signer
 
     file = key_file(Path(), uri_or_path)
-    if file is not None and not uri_or_path.startswith(_FILE_SCHEME):
-        return _signer_from_file(file, public_key)
     if file is not None:
         _refuse_readable(file)
-    scheme = uri_or_path.partition(":")[0]
+        if public_key is None and not uri_or_path.startswith(_FILE_SCHEME):
+            return _signer_from_file(file)
     if public_key is None:
+        scheme = uri_or_path.partition(":")[0]
         raise ConfigError(f"key {scheme}: give the file with its public key beside the URI")
+    uri = uri_or_path if file is None else f"{_FILE_SCHEME}{file.resolve()}"
     try:
-        return Signer.from_priv_key_uri(uri_or_path, load_public_key(public_key), ask)
+        return Signer.from_priv_key_uri(uri, load_public_key(public_key), ask)
     except (Error, ValueError, OSError, ImportError) as error:
         raise ConfigError(f"key {uri_or_path}: cannot be opened: {error}") from error
 
@@ -146,27 +147,18 @@ def load_dev_signers(directory: Path) -> ChannelSigners:
     )
 
 
-def _signer_from_file(path: Path, public_key: Path | None) -> "Signer":
+def _signer_from_file(path: Path) -> "Signer":
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    from securesystemslib.exceptions import Error
 
     from weighin.gates.signing import CryptoSigner
 
-    _refuse_readable(path)
     try:
-        private = load_pem_private_key(path.read_bytes(), None)
-        signer = CryptoSigner(private)
+        return CryptoSigner(load_pem_private_key(path.read_bytes(), None))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such key; weighin init makes development keys") from error
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm, Error) as error:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"{path}: not a private key in PEM form: {error}") from error
-    if public_key is None:
-        return signer
-    public = load_public_key(public_key)
-    if public.to_dict().get("keyval") != signer.public_key.to_dict().get("keyval"):
-        raise ConfigError(f"{path}: {public_key} does not match this private key")
-    return CryptoSigner(private, public)
 
 
 def _refuse_readable(path: Path) -> None:

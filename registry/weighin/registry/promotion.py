@@ -123,15 +123,24 @@ def _one_model(proofs: tuple[Proof, ...]) -> tuple[str, str]:
     return said[0].model, said[0].version
 
 
-def _check(statement: Statement, policy: Policy) -> None:
-    actual = policy.artifacts.get(statement.variant.path)
+def artifact_objection(statement: Statement, policy: Policy) -> str | None:
+    """Why the file on disk is not the one that was weighed; ``None`` if it is."""
+    path, weighed = statement.variant.path, statement.variant.sha256
+    actual = policy.artifacts.get(path)
     if actual is None:
-        raise EvidenceError(f"{statement.variant.path}: the file is gone: dvc pull")
-    if actual != statement.variant.sha256:
-        raise EvidenceError(
-            f"{statement.variant.path}: the file is not the one that was weighed "
-            f"({actual[:12]}, not {statement.variant.sha256[:12]}): weighin run"
+        return f"{path}: the file is gone: dvc pull"
+    if actual != weighed:
+        return (
+            f"{path}: the file is not the one that was weighed "
+            f"({actual[:12]}, not {weighed[:12]}): weighin run"
         )
+    return None
+
+
+def _check(statement: Statement, policy: Policy) -> None:
+    objection = artifact_objection(statement, policy)
+    if objection is not None:
+        raise EvidenceError(objection)
     if not statement.issued_at <= policy.moment.now < statement.expires_at:
         raise EvidenceError(f"evidence for {statement.about} is not valid now: weighin run")
 
