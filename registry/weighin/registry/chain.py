@@ -286,8 +286,8 @@ def _source_link(good: tuple[Proof, ...], facts: Facts) -> Link:
 
 
 def _report_link(good: tuple[Proof, ...], facts: Facts) -> Link:
-    if facts.report is None:
-        return _link("report", facts.report_problem, "")
+    if facts.report is None or not good:
+        return _link("report", facts.report_problem or "no evidence to hold it against", "")
     difference = report_difference(facts.report.weigh_in, facts.report.document, good)
     signed = {proof.statement.report_sha256 for proof in good}
     if difference is None and signed != {facts.report.sha256}:
