@@ -8,10 +8,11 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighin.gates.digest import sha256_of
-from weighin.gates.errors import EvidenceError
+from weighin.gates.errors import EvidenceError, WeighinError
 from weighin.gates.evidence import verify_statement
 from weighin.gates.judge import Moment
 from weighin.plugin.event import Registration
@@ -22,7 +23,7 @@ from weighin.plugin.mlflow_store import Connection, connect, find_version
 from weighin.plugin.pipeline import plan_for
 from weighin.plugin.plan import Plan
 from weighin.plugin.project import Project, sole_worker
-from weighin.plugin.results import load_evidence
+from weighin.plugin.results import load_evidence, load_weigh_in
 from weighin.plugin.tools import weighing_tools
 from weighin.registry.channel import Publication, publish
 from weighin.registry.keys import load_dev_signers
@@ -68,7 +69,16 @@ def promote_version(project: Project, name: str, version: str) -> Promotion:
             run_id = _report_run(registration, policy.plan_digest)
             _publish(project, release, proofs, envelopes, now)
             _tell_mlflow(project, connection, registration, run_id, release, proofs)
-    return Promotion(release=release, notes=gaps(proofs, policy))
+    known = _reported(project.results(name, version))
+    return Promotion(release=release, notes=gaps(proofs, policy, known))
+
+
+def _reported(folder: Path) -> tuple[str, ...]:
+    """The variants that the report speaks of: only to say what evidence is missing."""
+    try:
+        return tuple(result.variant.label for result in load_weigh_in(folder).results)
+    except WeighinError:
+        return ()  # the evidence alone decides, and it was there
 
 
 def verified(

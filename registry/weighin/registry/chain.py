@@ -235,24 +235,15 @@ def _is_released(statement: Statement, digest: str, offered: Release | None) -> 
 def _evidence_link(evidence: tuple[Examined, ...], good: tuple[Proof, ...], facts: Facts) -> Link:
     if not evidence:
         return _link("evidence", "there is none; weigh the model: weighin run", "")
-    missing = [*gaps(good, facts.policy), *_unsaid(good, facts.report)]
+    reported = facts.report.weigh_in.results if facts.report is not None else ()
+    missing = gaps(good, facts.policy, [result.variant.label for result in reported])
     said = [(p.statement.variant.label, p.statement.device) for p in good]
     twice = sorted(
         {f"{label} on {device}" for label, device in said if said.count((label, device)) > 1}
     )
-    objections = [*dict.fromkeys(missing), *(f"two statements for {name}" for name in twice)]
+    objections = [*missing, *(f"two statements for {name}" for name in twice)]
     keys = ", ".join(sorted({one.keyid[:12] for one in evidence if one.keyid}))
     return _link("evidence", "; ".join(objections), f"{len(good)} statements, by key {keys}")
-
-
-def _unsaid(good: tuple[Proof, ...], report: ReportFile | None) -> Iterator[str]:
-    """What the report speaks of without a statement: an envelope was deleted or does not hold."""
-    said = {(p.statement.variant.label, p.statement.device) for p in good}
-    for result in report.weigh_in.results if report is not None else ():
-        for verdict in result.verdicts:
-            label, device = result.variant.label, verdict.subject.device
-            if (label, device) not in said:
-                yield f"no evidence for {label} on {device}, so it was not considered"
 
 
 def _plan_link(good: tuple[Proof, ...], facts: Facts) -> Link:

@@ -83,12 +83,18 @@ def verdict_of(statement: Statement, policy: Policy) -> Verdict:
     return judge(subject, budgets, statement.readings, policy.moment)
 
 
-def gaps(proofs: Iterable[Proof], policy: Policy) -> tuple[str, ...]:
-    """Variants and target devices without a statement: they are left out, and this says so."""
+def gaps(proofs: Iterable[Proof], policy: Policy, known: Iterable[str] = ()) -> tuple[str, ...]:
+    """Variants and target devices without a statement: they are left out, and this says so.
+
+    Args:
+        proofs: What there is evidence for.
+        policy: Names the target devices.
+        known: Labels of variants that something else, such as a report, speaks of.
+    """
     about = {(p.statement.variant.label, p.statement.device) for p in proofs}
     return tuple(
         f"no evidence for {label} on {device}, so it was not considered"
-        for label in sorted({label for label, _ in about})
+        for label in sorted({*known, *(label for label, _ in about)})
         for device in policy.budgets
         if (label, device) not in about
     )
