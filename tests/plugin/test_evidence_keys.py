@@ -177,7 +177,7 @@ def test_evidence_is_signed_by_a_key_that_never_leaves_its_hsm(
     project: Project, token: str
 ) -> None:
     """The whole way: import the public half, sign, and believe nothing else."""
-    from securesystemslib.signer import HSMSigner
+    from securesystemslib.signer._hsm_signer import HSMSigner
 
     uri, public = HSMSigner.import_(token_label=token, secrets_handler=lambda _: "1234")
     write_public_key(project.root / "keys/hsm.pub.json", public)

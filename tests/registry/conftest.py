@@ -158,6 +158,7 @@ class World:
             tools=TOOLS,
             budgets=dict.fromkeys(devices, BUDGETS),
             artifacts={one.variant.path: one.variant.sha256 for one in built},
+            offered=None,
             moment=Moment(now=self.now, max_age=timedelta(days=30)),
         )
 

@@ -48,10 +48,10 @@ def collect(project: Project, name: str, version: str, now: datetime) -> Facts:
     folder = project.results(name, version)
     envelopes, keys = load_evidence(folder), trusted_keys(project)
     proofs = _proofs(envelopes.values(), keys)
-    policy, no_plan = _policy(project, name, proofs, now)
+    offered, channel_problem = _offered(project, name)
+    policy, no_plan = _policy(project, name, proofs, offered, now)
     source, source_problem = _source(project, name, version)
     report, report_problem = _report(folder)
-    offered, channel_problem = _offered(project, name)
     return Facts(
         model=name,
         version=version,
@@ -84,14 +84,18 @@ def _proofs(envelopes: Iterable[bytes], keys: Collection["Key"]) -> tuple[Proof,
 
 
 def _policy(
-    project: Project, name: str, proofs: tuple[Proof, ...], now: datetime
+    project: Project,
+    name: str,
+    proofs: tuple[Proof, ...],
+    offered: Release | None,
+    now: datetime,
 ) -> tuple[Policy, str]:
     """What evidence is held against; without its data a model has budgets, but no plan."""
     try:
-        return policy_of(project, plan_for(project, name), proofs, now), ""
+        return policy_of(project, plan_for(project, name), proofs, offered, now), ""
     except DataError as error:
         unfinished = make_plan(project.config, name, (), {})
-        return policy_of(project, replace(unfinished, digest=""), proofs, now), str(error)
+        return policy_of(project, replace(unfinished, digest=""), proofs, offered, now), str(error)
 
 
 def _data_files(root: Path, proofs: tuple[Proof, ...]) -> dict[str, str]:

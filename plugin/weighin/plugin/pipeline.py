@@ -36,11 +36,13 @@ from weighin.plugin.project import Project, parse_reference
 from weighin.plugin.publish import publish_weigh_in, refuse, still_good
 from weighin.plugin.recipe import Recipe
 from weighin.plugin.reference import Reference, keep_reference
+from weighin.plugin.regression import compared_with, read_offer
+from weighin.plugin.scales import Scales
 from weighin.plugin.source import Source, inspect_source
 from weighin.plugin.source_run import SourceFailure, run_source
 from weighin.plugin.tools import weighing_tools
 from weighin.plugin.trunk import Built
-from weighin.plugin.weighing import Scales, weigh_variants
+from weighin.plugin.weighing import weigh_variants
 from weighin.registry.git import commit
 from weighin.registry.store import keep_variants
 
@@ -214,7 +216,8 @@ def weigh_now(job: Job) -> WeighIn:
     choice = find(job, source)
     built = build(job, source, choice.recipes, choice.paths)
     variants = keep(job, source, [one for one in built if isinstance(one, Built)])
-    results = weigh_variants(variants, job.plan, _scales(job, reference), job.progress)
+    scales, offer = _scales(job, reference), read_offer(job.project, job.plan)
+    results = weigh_variants(variants, job.plan, scales, job.progress, offer=offer)
     return WeighIn(
         model=job.registration.name,
         version=job.registration.version,
@@ -230,6 +233,7 @@ def weigh_now(job: Job) -> WeighIn:
         started_at=job.started_at,
         finished_at=datetime.now(UTC),
         search=choice.record,
+        compared_with=compared_with(job.plan, offer),
     )
 
 

@@ -25,9 +25,9 @@ from weighin.plugin.plan import Plan
 from weighin.plugin.project import Project, sole_worker
 from weighin.plugin.results import load_evidence, load_weigh_in
 from weighin.plugin.tools import weighing_tools
-from weighin.registry.channel import Publication, publish
+from weighin.registry.channel import Publication, current_release, publish
 from weighin.registry.keys import load_dev_signers
-from weighin.registry.promotion import Policy, Proof, gaps, promote
+from weighin.registry.promotion import Policy, Proof, gaps, promote, stale
 from weighin.registry.release import Release
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def promote_version(project: Project, name: str, version: str) -> Promotion:
 
     Raises:
         EvidenceError: the evidence is missing, or does not verify, match or hold any more.
-        StoreError: the channel could not be written; it offers what it offered before.
+        StoreError: the channel could not be read or written; it offers what it offered before.
         RegistryError: MLflow could not be read, and nothing was released; or the channel has
             the release, but MLflow could not be told, and doing it again tells it.
     """
@@ -61,7 +61,8 @@ def promote_version(project: Project, name: str, version: str) -> Promotion:
         envelopes = load_evidence(project.results(name, version))
         proofs = verified(envelopes, trusted_keys(project), now)
         check_about(proofs, name, version)
-        policy = policy_of(project, plan_for(project, name), proofs, now)
+        offered = current_release(project.channel, project.config.channel.name, name)
+        policy = policy_of(project, plan_for(project, name), proofs, offered, now)
         release = promote(proofs, policy)
         if release.variants:
             connection = connect(project.tracking_uri, project.registry_uri)
@@ -70,7 +71,8 @@ def promote_version(project: Project, name: str, version: str) -> Promotion:
             _publish(project, release, proofs, envelopes, now)
             _tell_mlflow(project, connection, registration, run_id, release, proofs)
     known = _reported(project.results(name, version))
-    return Promotion(release=release, notes=gaps(proofs, policy, known))
+    notes = (*gaps(proofs, policy, known), *stale(proofs, policy))
+    return Promotion(release=release, notes=notes)
 
 
 def _reported(folder: Path) -> tuple[str, ...]:
@@ -115,7 +117,13 @@ def check_about(proofs: tuple[Proof, ...], name: str, version: str) -> None:
             )
 
 
-def policy_of(project: Project, plan: Plan, proofs: Collection[Proof], now: datetime) -> Policy:
+def policy_of(
+    project: Project,
+    plan: Plan,
+    proofs: Collection[Proof],
+    offered: Release | None,
+    now: datetime,
+) -> Policy:
     """What evidence is held against: today's plan, and the files as they are on disk."""
     config = project.config
     paths = {proof.statement.variant.path for proof in proofs}
@@ -126,6 +134,7 @@ def policy_of(project: Project, plan: Plan, proofs: Collection[Proof], now: date
         tools=weighing_tools(),
         budgets={target.device: target.budgets for target in plan.targets},
         artifacts={path: sha256_of(project.root / path) for path in sorted(existing)},
+        offered=offered,
         moment=Moment(
             now=now,
             max_age=timedelta(days=config.evidence.valid_days),

@@ -21,11 +21,13 @@ TOOLS = (
     "onnx",
     "onnxruntime",
     "onnxscript",
+    "scikit-learn",
     "tensorflow",
     "tf-keras",
     "tf2onnx",
     "torch",
     "torchao",
+    "torchmetrics",
 )
 """Packages whose versions decide what a variant is, or what is measured of it."""
 

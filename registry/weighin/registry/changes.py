@@ -7,7 +7,7 @@ finds the causes that a statement lets it see.
 from collections.abc import Iterable, Mapping, Sequence
 
 from weighin.gates.evidence import Statement
-from weighin.gates.metric import Budget
+from weighin.gates.metric import VS_RELEASE, Budget
 from weighin.gates.weigh_in import DataDigest
 
 Pairs = tuple[tuple[str, str], ...]
@@ -44,9 +44,12 @@ def _devices(then: set[str], now: set[str]) -> Iterable[str]:
 def _budgets(
     statements: Sequence[Statement], budgets: Mapping[str, tuple[Budget, ...]]
 ) -> Iterable[str]:
+    """A budget that is relative to the release is in a statement only where it applied."""
     then = {statement.device: set(statement.budgets) for statement in statements}
     for device in sorted(then.keys() & budgets.keys()):
-        different = then[device] ^ set(budgets[device])
+        said = {budget.metric for budget in then[device]}
+        now = {b for b in budgets[device] if b.metric in said or b.metric not in VS_RELEASE}
+        different = then[device] ^ now
         if different:
             metrics = ", ".join(sorted({budget.metric.value for budget in different}))
             yield f"the budgets of {device} changed ({metrics})"

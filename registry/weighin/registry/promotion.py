@@ -12,8 +12,9 @@ from weighin.gates.errors import EvidenceError
 from weighin.gates.evidence import Statement
 from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
 from weighin.gates.measurement import Measurement
-from weighin.gates.metric import Budget, Metric
+from weighin.gates.metric import VS_RELEASE, Budget, Metric
 from weighin.gates.weigh_in import DataDigest
+from weighin.registry.baseline import applied, believed, regresses
 from weighin.registry.changes import changes
 from weighin.registry.release import Approval, Release, ReleasedVariant
 
@@ -36,6 +37,7 @@ class Policy:
         tools: Today's versions of the tools.
         budgets: The budgets of each target device as configured now.
         artifacts: The sha256 of each variant file as it is on disk now, by its path.
+        offered: What the channel offers for the model now; ``None`` if nothing.
         moment: When the judging happens, and how old a measurement may be.
     """
 
@@ -44,6 +46,7 @@ class Policy:
     tools: tuple[tuple[str, str], ...]
     budgets: Mapping[str, tuple[Budget, ...]]
     artifacts: Mapping[str, str]
+    offered: Release | None
     moment: Moment
 
 
@@ -73,14 +76,34 @@ def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
 
 
 def verdict_of(statement: Statement, policy: Policy) -> Verdict:
-    """Judge one statement's readings against today's budgets of its device."""
+    """Judge one statement's readings against today's budgets of its device, and today's release.
+
+    A budget that is relative to the release applies unless the channel offers nothing for the
+    device, or offers this very file there; a comparison with any other file is not believed.
+    """
     subject = Subject(
         artifact_sha256=statement.variant.sha256,
         device=statement.device,
         runtime=statement.runtime,
     )
-    budgets = policy.budgets.get(statement.device, ())
-    return judge(subject, budgets, statement.readings, policy.moment)
+    baseline = regresses(policy.offered, statement.device, statement.variant)
+    budgets = applied(policy.budgets.get(statement.device, ()), baseline)
+    again = f"weighin run {statement.model}/{statement.version} --again"
+    readings = believed(statement.readings, budgets, policy.offered, baseline, again)
+    return judge(subject, budgets, readings, policy.moment)
+
+
+def stale(proofs: Iterable[Proof], policy: Policy) -> tuple[str, ...]:
+    """What is not released because it was compared with another release than today's."""
+    found: list[str] = []
+    for statement in (proof.statement for proof in proofs):
+        known = set(statement.readings)
+        for check in verdict_of(statement, policy).checks:
+            told = check.reading
+            if check.budget.metric in VS_RELEASE and told not in known:
+                found.append(f"{statement.variant.label} on {statement.device}: {check.reason}")
+                break
+    return tuple(found)
 
 
 def gaps(proofs: Iterable[Proof], policy: Policy, known: Iterable[str] = ()) -> tuple[str, ...]:
