@@ -100,9 +100,9 @@ NO_NUMBER = replace(measured(1.0), upper=math.nan)
     [
         pytest.param(NO_METER, measured(1.0), "no meter", id="new"),
         pytest.param(measured(1.0), NO_METER, "released file v1 int8.tflite: no meter", id="old"),
-        pytest.param(measured(1.0), measured(0.0), "no number above zero", id="nothing"),
-        pytest.param(measured(1.0), ENDLESS, "no number above zero", id="no end"),
-        pytest.param(NO_NUMBER, measured(1.0), "no number above zero", id="not a number"),
+        pytest.param(measured(1.0), measured(0.0), "nothing can be relative to", id="nothing"),
+        pytest.param(measured(1.0), ENDLESS, "nothing can be relative to", id="no end"),
+        pytest.param(NO_NUMBER, measured(1.0), "nothing can be relative to", id="not a number"),
     ],
 )
 def test_what_cannot_be_divided_is_no_number(new: object, old: object, said: str) -> None:

@@ -58,7 +58,8 @@ def growth(metric: Metric, new: Reading, old: Reading, released: Released) -> Re
     if isinstance(new, Unreadable) or isinstance(old, Unreadable):
         raise TypeError("a reading is a measurement or unreadable")
     if not (_is_positive(old) and math.isfinite(new.upper - new.lower)):
-        reason = f"the released file {released.name} has no number above zero to compare with"
+        ends = f"{old.lower:.4g} to {old.upper:.4g}, against {new.lower:.4g} to {new.upper:.4g}"
+        reason = f"nothing can be relative to what the released file {released.name} has ({ends})"
         return Unreadable(metric=metric, reason=reason)
     return replace(
         new,
