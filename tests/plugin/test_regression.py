@@ -190,7 +190,7 @@ def check(result: Result, device: str, metric: Metric) -> Check | None:
 
 def outcome(result: Result, device: str, metric: Metric) -> Outcome | None:
     found = check(result, device, metric)
-    return found and found.outcome
+    return None if found is None else found.outcome
 
 
 def test_a_first_release_has_nothing_to_fall_behind(shop: Shop) -> None:
