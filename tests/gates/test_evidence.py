@@ -121,12 +121,15 @@ statements = st.builds(
     version=texts,
     source_digest=texts,
     plan_digest=texts,
+    tools=pairs,
     variant=variants,
     device=texts,
     runtime=texts,
     data=st.lists(data_digests, max_size=2).map(tuple),
     readings=st.lists(readings, max_size=3).map(tuple),
     budgets=st.lists(budgets, max_size=3).map(tuple),
+    confidence=st.floats(0.5, 0.999),
+    report_sha256=texts,
     issued_at=st.just(NOW - timedelta(hours=1)),
     expires_at=st.just(NOW + timedelta(days=90)),
 )
@@ -160,12 +163,15 @@ def a_statement() -> Statement:
         version="1",
         source_digest="ef" * 32,
         plan_digest="01" * 32,
+        tools=(("ai-edge-litert", "2.3.0"), ("weighin", "0.1.0")),
         variant=variant,
         device="host",
         runtime="ai-edge-litert 2.3.0",
         data=(DataDigest(role="evaluation", path="eval.npz", sha256="23" * 32, rows=500),),
         readings=(latency, Unreadable(metric=Metric.ENERGY_MJ, reason="no meter")),
         budgets=(Budget(metric=Metric.LATENCY_P90_MS, at_most=2.0),),
+        confidence=0.95,
+        report_sha256="45" * 32,
         issued_at=NOW - timedelta(hours=1),
         expires_at=NOW + timedelta(days=90),
     )
@@ -179,8 +185,13 @@ def test_a_statement_says_in_the_clear_what_it_is_about() -> None:
     assert payload["subject"] == [
         {"name": "variants/digits/v1/int8.tflite", "digest": {"sha256": "ab" * 32}}
     ]
-    assert "verdict" not in json.dumps(payload).lower()
-    assert "PASS" not in json.dumps(payload)
+    assert payload["predicate"]["verdict"] == {
+        "outcome": "PASS",
+        "checks": [{"metric": "latency_p90_ms", "outcome": "PASS"}],
+    }
+    assert payload["predicate"]["plan_digest"] == "01" * 32
+    assert "budgets" in payload["predicate"]["plan_covers"]
+    assert payload["predicate"]["tools"] == {"ai-edge-litert": "2.3.0", "weighin": "0.1.0"}
 
 
 @settings(max_examples=60, deadline=None)
@@ -294,6 +305,17 @@ ATTACKS = {
     "two subjects": (resigned("subject", []), "subject"),
     "readings that are no list": (resigned("predicate/readings", {}), "a list"),
     "a verdict beside the evidence": (resigned("predicate/outcome", "PASS"), "unknown field"),
+    "no verdict": (resigned("predicate/verdict", None), "contradicts its own readings"),
+    "a verdict that is too good": (
+        resigned("predicate/budgets", []),
+        "contradicts its own readings and budgets",
+    ),
+    "a verdict that is too bad": (
+        resigned("predicate/verdict", {"outcome": "FAIL", "checks": []}),
+        "contradicts its own readings and budgets",
+    ),
+    "a plan of other things": (resigned("predicate/plan_covers", "nothing"), "plan_covers"),
+    "a gate that is sure of nothing": (resigned("predicate/confidence", 7), "malformed|contradict"),
 }
 
 

@@ -45,6 +45,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What one device's variants were held against: the release there, or why nothing was."""
+
+    device: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WeighIn:
     """What became of one registered model version.
 
@@ -64,6 +72,8 @@ class WeighIn:
         finished_at: UTC.
         search: How the recipes were found, if they were searched for.
         quality_metric: Name of the metric whose drop is judged.
+        compared_with: Per device with a budget that is relative to the release, what the
+            channel offered there.
     """
 
     model: str
@@ -80,6 +90,7 @@ class WeighIn:
     finished_at: datetime
     search: SearchRecord | None = None
     quality_metric: str = ACCURACY
+    compared_with: tuple[Compared, ...] = ()
 
     @property
     def passed(self) -> tuple[Result, ...]:

@@ -27,6 +27,7 @@ from weighin.plugin.contract import contract_for
 from weighin.plugin.plan import Plan
 from weighin.plugin.recipe import Recipe, parse_recipe
 from weighin.plugin.reference import keep_reference
+from weighin.plugin.scales import Scales
 from weighin.plugin.search.journal import Journal
 from weighin.plugin.search.run import Workshop, search
 from weighin.plugin.search.space import space_of
@@ -34,7 +35,7 @@ from weighin.plugin.search.tuning import with_tuning
 from weighin.plugin.source import Source
 from weighin.plugin.source_run import SourceFailure, run_source
 from weighin.plugin.trunk import Built
-from weighin.plugin.weighing import Scales, weigh_variants
+from weighin.plugin.weighing import weigh_variants
 
 Paths = Mapping[Role, Path]
 Build = Callable[[tuple[Recipe, ...], Paths], tuple[Built | BuildFailure, ...]]

@@ -69,10 +69,18 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceConfig:
-    """``[evidence]``: how long a signed measurement may be believed."""
+    """``[evidence]``: how long a signed measurement may be believed, and whose signature.
+
+    ``key`` is a PEM file or a signer URI, ``public_key`` the file with its public half; without
+    them the development key signs. ``trusted_keys`` are the public key files that promotion
+    believes; without it, the key that signs.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     valid_days: _Count = 30
+    key: Annotated[str, Field(min_length=1)] | None = None
+    public_key: str | None = None
+    trusted_keys: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +324,8 @@ def _with_labels(config: Config, path: Path) -> Config:
 
 def _mistakes(config: Config) -> Iterable[str]:
     """What the types cannot see: names that must exist, units, bounds."""
+    if (config.evidence.key is None) != (config.evidence.public_key is None):
+        yield "evidence.key: needs evidence.public_key, the file with its public half, beside it"
     yield from _budget_mistakes("budgets", config.budgets)
     for name, model in config.models.items():
         where = f"models.{name}"

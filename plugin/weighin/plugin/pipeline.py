@@ -36,31 +36,15 @@ from weighin.plugin.project import Project, parse_reference
 from weighin.plugin.publish import publish_weigh_in, refuse, still_good
 from weighin.plugin.recipe import Recipe
 from weighin.plugin.reference import Reference, keep_reference
+from weighin.plugin.regression import compared_with, read_offer
+from weighin.plugin.scales import Scales
 from weighin.plugin.source import Source, inspect_source
 from weighin.plugin.source_run import SourceFailure, run_source
-from weighin.plugin.tools import versions_of
+from weighin.plugin.tools import weighing_tools
 from weighin.plugin.trunk import Built
-from weighin.plugin.weighing import Scales, weigh_variants
+from weighin.plugin.weighing import weigh_variants
 from weighin.registry.git import commit
 from weighin.registry.store import keep_variants
-
-TOOLS = (
-    "weighin",
-    "ai-edge-litert",
-    "coremltools",
-    "executorch",
-    "keras",
-    "litert-quantizer",
-    "litert-torch",
-    "numpy",
-    "onnx",
-    "onnxruntime",
-    "onnxscript",
-    "torch",
-    "torchao",
-)
-"""Packages whose versions decide what a variant is."""
-
 
 METRIC_CODE = "metric"
 """The role of the file that holds a user's own metric, among the data of a plan."""
@@ -140,7 +124,7 @@ def plan_for(project: Project, model: str) -> Plan:
         path = code.relative_to(project.root).as_posix()
         own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
         data = (*data, own)
-    return make_plan(project.config, model, data, dict(versions_of(*TOOLS)))
+    return make_plan(project.config, model, data, dict(weighing_tools()))
 
 
 def quality_of(project: Project, plan: Plan) -> Quality:
@@ -232,7 +216,8 @@ def weigh_now(job: Job) -> WeighIn:
     choice = find(job, source)
     built = build(job, source, choice.recipes, choice.paths)
     variants = keep(job, source, [one for one in built if isinstance(one, Built)])
-    results = weigh_variants(variants, job.plan, _scales(job, reference), job.progress)
+    scales, offer = _scales(job, reference), read_offer(job.project, job.plan)
+    results = weigh_variants(variants, job.plan, scales, job.progress, offer=offer)
     return WeighIn(
         model=job.registration.name,
         version=job.registration.version,
@@ -248,6 +233,7 @@ def weigh_now(job: Job) -> WeighIn:
         started_at=job.started_at,
         finished_at=datetime.now(UTC),
         search=choice.record,
+        compared_with=compared_with(job.plan, offer),
     )
 
 
@@ -262,7 +248,7 @@ def fetch(job: Job, registration: Registration) -> Source:
         download(job.connection, registration, fresh)
         fresh.rename(kept)
     job.progress("fetch", 1, 1)
-    return inspect_source(_model_folder(kept), trust_pickle=job.plan.settings.trust_pickle)
+    return inspect_source(model_folder(kept), trust_pickle=job.plan.settings.trust_pickle)
 
 
 def check(job: Job, source: Source) -> None:
@@ -389,7 +375,7 @@ def _scales(job: Job, reference: Reference) -> Scales:
     )
 
 
-def _model_folder(downloaded: Path) -> Path:
+def model_folder(downloaded: Path) -> Path:
     """The folder that holds ``MLmodel``: the download itself, or the one folder in it."""
     found = sorted(downloaded.rglob("MLmodel"), key=lambda path: len(path.parts))
     return found[0].parent if found else downloaded

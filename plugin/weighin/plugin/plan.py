@@ -92,7 +92,7 @@ def _digest(
         "settings": {k: v for k, v in asdict(config.model(model)).items() if k != "budgets"},
         "targets": [asdict(target) for target in targets],
         "gate": asdict(config.gate),
-        "evidence": asdict(config.evidence),
+        "evidence": {"valid_days": config.evidence.valid_days},
         "training": [
             *(build.seed, build.epochs, build.train_seconds, build.temperature),
             *(build.soft_weight, build.augment, build.report_lift, build.prune_steps),

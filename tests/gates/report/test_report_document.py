@@ -15,7 +15,7 @@ from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
 from weighin.gates.report.document import SCHEMA, from_document, to_document
 from weighin.gates.search import DeviceStanding, Round, SearchRecord, Standing, Trial
 from weighin.gates.variant import BuildFailure, Format, Variant
-from weighin.gates.weigh_in import DataDigest, Result, WeighIn
+from weighin.gates.weigh_in import Compared, DataDigest, Result, WeighIn
 
 Sample = Callable[[str], WeighIn]
 
@@ -142,6 +142,7 @@ weigh_ins = st.builds(
     started_at=times,
     finished_at=times,
     search=st.none() | searches,
+    compared_with=st.lists(st.builds(Compared, device=names, words=names), max_size=2).map(tuple),
 )
 
 

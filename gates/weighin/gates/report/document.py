@@ -19,7 +19,7 @@ from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.report import summary
 from weighin.gates.search_wire import search_from_json, search_to_json
 from weighin.gates.variant import BuildFailure, Format
-from weighin.gates.weigh_in import Result, WeighIn
+from weighin.gates.weigh_in import Compared, Result, WeighIn
 from weighin.gates.wire import (
     JsonObject,
     data_from_json,
@@ -67,6 +67,10 @@ def to_document(weigh_in: WeighIn) -> dict[str, object]:
             {"variant": skipped.label, "device": skipped.device, "reason": skipped.reason}
             for skipped in summary.skipped(weigh_in)
         ],
+        "compared_with": [
+            {"device": compared.device, "words": compared.words}
+            for compared in weigh_in.compared_with
+        ],
         "search": weigh_in.search and search_to_json(weigh_in.search),
     }
 
@@ -102,6 +106,7 @@ def _weigh_in_from_json(fields: JsonObject) -> WeighIn:
         failures=tuple(_failure_from_json(failure) for failure in list_of(fields, "failures")),
         started_at=time_of(fields, "started_at"),
         finished_at=time_of(fields, "finished_at"),
+        compared_with=tuple(_compared_from_json(one) for one in list_of(fields, "compared_with")),
         search=None if searched is None else search_from_json(searched),
     )
 
@@ -216,6 +221,11 @@ def _check_from_json(document: object, subject: Subject, moment: Moment) -> Chec
     if stray:
         raise ValueError(f"readings: {stray[0]} cannot be held against {budget.metric.value}")
     return Check(budget=budget, readings=readings, subject=subject, moment=moment)
+
+
+def _compared_from_json(document: object) -> Compared:
+    fields = object_of(document, "compared_with")
+    return Compared(device=text_of(fields, "device"), words=text_of(fields, "words"))
 
 
 def _failure_to_json(failure: BuildFailure) -> dict[str, object]:

@@ -13,7 +13,7 @@ from weighin.gates.metric import Metric
 from weighin.gates.report import chart, summary
 from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.page_devices import cards, chart_legend, numbered, picture, tiles
-from weighin.gates.report.page_facts import evidence, failures, reproduce
+from weighin.gates.report.page_facts import compared, evidence, failures, reproduce
 from weighin.gates.report.page_parts import (
     NOTHING,
     amount,
@@ -55,6 +55,7 @@ def _parts(weigh_in: WeighIn) -> Iterator[Html]:
         yield _matrix(weigh_in)
         yield _size_picture(weigh_in)
         yield cards(weigh_in)
+    yield compared(weigh_in)
     yield searched(weigh_in)
     yield failures(weigh_in)
     yield evidence(weigh_in)

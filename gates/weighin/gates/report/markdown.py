@@ -54,6 +54,7 @@ def to_markdown(weigh_in: WeighIn, *, longest: int = COMMENT_LENGTH) -> str:
         f"### {_headline(weigh_in)}",
         _facts(weigh_in),
         _device_table(weigh_in),
+        *_compared(weigh_in),
         *_failures(weigh_in),
     ]
     optional = [_matrix(weigh_in), _searched(weigh_in), _budgets(weigh_in), _evidence(weigh_in)]
@@ -177,6 +178,14 @@ def _why(check: Check) -> str:
     if check.objection is None:
         return summary.why(check)
     return code(summary.why(check))
+
+
+def _compared(weigh_in: WeighIn) -> Iterator[str]:
+    """What each device's variants were held against, if a budget asks for it."""
+    rows = [[code(one.device), code(one.words)] for one in weigh_in.compared_with]
+    if rows:
+        yield "#### Against the release"
+        yield _table(["device", "compared with"], rows)
 
 
 def _failures(weigh_in: WeighIn) -> Iterator[str]:

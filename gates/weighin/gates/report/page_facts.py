@@ -28,6 +28,14 @@ def failures(weigh_in: WeighIn) -> Html:
     return section("failures", "What is missing", *tables) if tables else NOTHING
 
 
+def compared(weigh_in: WeighIn) -> Html:
+    """What each device's variants were held against, if a budget asks for it."""
+    if not weigh_in.compared_with:
+        return NOTHING
+    said = facts((one.device, one.words) for one in weigh_in.compared_with)
+    return section("release", "Against the release", said)
+
+
 def evidence(weigh_in: WeighIn) -> Html:
     """Origins, the registered model, the data, and the digest and tools of each file."""
     return section(

@@ -65,6 +65,7 @@ def to_renderable(weigh_in: WeighIn, *, width: int = 80) -> RenderableType:
     if weigh_in.results:
         parts += [Padding(table, (1, 0, 0, 0)) for table in _tables(weigh_in, width)]
         parts += [_legend(), *_section("Budgets", _budget_lines(weigh_in))]
+    parts += _section("Against the release", _compared_lines(weigh_in))
     parts += _section("Search", search_lines(weigh_in))
     parts += _section("Not built", _failure_lines(weigh_in))
     parts += _section("Not weighed", _skipped_lines(weigh_in))
@@ -171,6 +172,11 @@ def _device_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
 def _failure_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
     for failure in weigh_in.failures:
         yield plain(f"{failure.recipe}{failure.format.suffix}"), plain(failure.reason)
+
+
+def _compared_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
+    for compared in weigh_in.compared_with:
+        yield plain(compared.device), plain(compared.words)
 
 
 def _skipped_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
