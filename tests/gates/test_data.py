@@ -9,15 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from weighin.gates.data import (
-    DataContract,
-    DataReport,
-    ExpectationResult,
-    Role,
-    check_data,
-    digest_of,
-)
-from weighin.gates.data_suite import Expected, ask
+from weighin.gates.data import DataContract, DataReport, ExpectationResult, Role
+from weighin.gates.data_ask import Expected, ask
+from weighin.gates.data_check import check_data, digest_of
 from weighin.gates.errors import DataError
 
 CONTRACT = DataContract(

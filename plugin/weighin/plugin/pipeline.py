@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from weighin.gates.child import Limits
-from weighin.gates.data import Role, check_data, digest_of
+from weighin.gates.data import Role
+from weighin.gates.data_check import check_data, digest_of, suite_digests
 from weighin.gates.devices.bench import HostSettings
 from weighin.gates.dominance import with_dominance
 from weighin.gates.errors import DataError, SourceError

@@ -1,0 +1,251 @@
+"""Suite files: what a data set looked like when somebody last agreed to it.
+
+    data/evaluation.npz          the data
+    data/evaluation.suite.json   a Great Expectations suite, to be committed with it
+
+The laws, held by tests: a suite made from data holds on that data; and a file that cannot be
+read as a whole, or that expects something whose answer we could not judge, is an error, never
+fewer expectations. What this module does not do: it asks nothing; it only writes and reads.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weighin.gates.data_ask import Expected, between, in_set, median_near, question
+from weighin.gates.data_table import DataTable
+from weighin.gates.wire import list_of, object_of, text_of
+
+SUFFIX = ".suite.json"
+MEDIAN_SLACK = 0.1
+"""A typical row may move by this share of the range that typical rows span."""
+
+SHARES_SLACK = 0.045
+"""Relative entropy of the label shares, beside chance; Cohen's medium effect (w = 0.3)."""
+
+_MOST_VALUES = 50
+_BOUNDS = frozenset({"min_value", "max_value", "strict_min", "strict_max"})
+_EVERY_ROW = {
+    "expect_column_values_to_be_between": ("ExpectColumnValuesToBeBetween", _BOUNDS),
+    "expect_column_values_to_be_in_set": ("ExpectColumnValuesToBeInSet", {"value_set"}),
+    "expect_column_values_to_not_be_in_set": ("ExpectColumnValuesToNotBeInSet", {"value_set"}),
+    "expect_column_values_to_not_be_null": ("ExpectColumnValuesToNotBeNull", frozenset[str]()),
+    "expect_column_values_to_be_unique": ("ExpectColumnValuesToBeUnique", frozenset[str]()),
+}
+_WHOLE_TABLE = {
+    "expect_table_row_count_to_be_between": (
+        "ExpectTableRowCountToBeBetween",
+        {"min_value", "max_value"},
+    ),
+    "expect_table_row_count_to_equal": ("ExpectTableRowCountToEqual", {"value"}),
+}
+_WHOLE_COLUMN = {
+    "expect_column_min_to_be_between": ("ExpectColumnMinToBeBetween", _BOUNDS),
+    "expect_column_max_to_be_between": ("ExpectColumnMaxToBeBetween", _BOUNDS),
+    "expect_column_mean_to_be_between": ("ExpectColumnMeanToBeBetween", _BOUNDS),
+    "expect_column_median_to_be_between": ("ExpectColumnMedianToBeBetween", _BOUNDS),
+    "expect_column_stdev_to_be_between": ("ExpectColumnStdevToBeBetween", _BOUNDS),
+    "expect_column_unique_value_count_to_be_between": (
+        "ExpectColumnUniqueValueCountToBeBetween",
+        _BOUNDS,
+    ),
+    "expect_column_proportion_of_unique_values_to_be_between": (
+        "ExpectColumnProportionOfUniqueValuesToBeBetween",
+        _BOUNDS,
+    ),
+    "expect_column_distinct_values_to_be_in_set": (
+        "ExpectColumnDistinctValuesToBeInSet",
+        {"value_set"},
+    ),
+    "expect_column_distinct_values_to_contain_set": (
+        "ExpectColumnDistinctValuesToContainSet",
+        {"value_set"},
+    ),
+    "expect_column_distinct_values_to_equal_set": (
+        "ExpectColumnDistinctValuesToEqualSet",
+        {"value_set"},
+    ),
+    "expect_column_kl_divergence_to_be_less_than": (
+        "ExpectColumnKLDivergenceToBeLessThan",
+        {"partition_object", "threshold"},
+    ),
+}
+_KNOWN = _EVERY_ROW | _WHOLE_TABLE | _WHOLE_COLUMN
+
+
+def suite_path(data: Path) -> Path:
+    """Where the suite of a data file lies: beside it, with another ending."""
+    return data.with_suffix(SUFFIX)
+
+
+def make_suite(table: DataTable) -> tuple[Expected, ...]:
+    """What is true of sound data now, with room where the next sound data may differ."""
+    return tuple(
+        [
+            *_form(table),
+            *_ranges(table),
+            *_typical(table),
+            *_label_suite(table),
+            *_slice_suite(table),
+        ]
+    )
+
+
+def _form(table: DataTable) -> Iterator[Expected]:
+    rows = len(table.contents)
+    yield Expected(
+        words=f"there are still at least {rows} rows",
+        kind="ExpectTableRowCountToBeBetween",
+        arguments=(("min_value", rows),),
+    )
+    yield in_set(f"a row has the shape {list(table.shape)}", "shape", [str(list(table.shape))])
+    yield in_set(f"the values are {table.dtype}", "dtype", [table.dtype])
+    share = math.floor(1e4 * len(set(table.contents)) / rows) / 1e4
+    yield Expected(
+        words=f"at least {share:.2%} of the rows are different",
+        kind="ExpectColumnProportionOfUniqueValuesToBeBetween",
+        arguments=(("column", "content"), ("min_value", share)),
+    )
+
+
+def _ranges(table: DataTable) -> Iterator[Expected]:
+    low, high = float(table.lowest.min()), float(table.highest.max())
+    yield in_set("every value is finite", "not_finite", [0])
+    yield between(f"no value is below {low:g}, the lowest seen", "lowest", least=low)
+    yield between(f"no value is above {high:g}, the highest seen", "highest", most=high)
+
+
+def _typical(table: DataTable) -> Iterator[Expected]:
+    low, high = (float(np.median(ends)) for ends in (table.lowest, table.highest))
+    slack = MEDIAN_SLACK * (high - low)
+    for column in ("lowest", "mean", "highest", "spread"):
+        value = float(np.median(table.columns()[column]))
+        yield median_near(f"the median row's {column} is near {value:.4g}", column, value, slack)
+
+
+def _label_suite(table: DataTable) -> Iterator[Expected]:
+    columns = table.columns()
+    if "label" in columns:
+        yield from _class_suite(table)
+    elif "label_lowest" in columns:
+        low, high = float(table.labels.min()), float(table.labels.max())
+        yield between(f"no label is below {low:g}, the lowest seen", "label_lowest", least=low)
+        yield between(f"no label is above {high:g}, the highest seen", "label_highest", most=high)
+
+
+def _class_suite(table: DataTable) -> Iterator[Expected]:
+    found, counts = np.unique(table.labels, return_counts=True)
+    classes, rows = [int(one) for one in found], len(table.labels)
+    yield in_set(f"every label is one of the {len(classes)} seen", "label", classes)
+    yield Expected(
+        words="every label that was seen is there",
+        kind="ExpectColumnDistinctValuesToContainSet",
+        arguments=(("column", "label"), ("value_set", classes)),
+    )
+    weights = [float(count) / rows for count in counts]
+    yield Expected(
+        words="the classes have about the shares that they had (relative entropy)",
+        kind="ExpectColumnKLDivergenceToBeLessThan",
+        arguments=(
+            ("column", "label"),
+            ("partition_object", {"values": classes, "weights": weights}),
+            ("threshold", SHARES_SLACK + (len(classes) - 1) / rows),
+        ),
+    )
+
+
+def _slice_suite(table: DataTable) -> Iterator[Expected]:
+    for name, values in table.slices:
+        different = sorted({value for value in values if value is not None})
+        if None in values or len(different) > _MOST_VALUES:
+            continue  # an index or a gap: nothing that rows are grouped by
+        yield in_set(
+            f"every '{name}' is one of the {len(different)} seen", f"slice_{name}", different
+        )
+        yield Expected(
+            words=f"every '{name}' that was seen is there",
+            kind="ExpectColumnDistinctValuesToContainSet",
+            arguments=(("column", f"slice_{name}"), ("value_set", different)),
+        )
+
+
+def suite_text(name: str, suite: tuple[Expected, ...]) -> str:
+    """The suite as Great Expectations writes it, the same text for the same suite."""
+    import great_expectations as gx
+
+    questions = [question(one, {"words": one.words}) for one in suite]
+    document = gx.ExpectationSuite(name=name, expectations=questions).to_json_dict()
+    if len(document["expectations"]) != len(suite):
+        raise ValueError(f"{name}: Great Expectations did not keep every expectation")
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def read_suite(text: str) -> tuple[Expected, ...]:
+    """Read a suite file, all of it.
+
+    Raises:
+        ValueError: it is not a suite, is empty, or expects something that we could not judge.
+    """
+    try:
+        document = object_of(json.loads(text, parse_constant=_refuse), "suite")
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: {error}") from error
+    written = list_of(document, "expectations")
+    if not written:
+        raise ValueError("it expects nothing")
+    suite = []
+    for number, one in enumerate(written, start=1):
+        try:
+            suite.append(_expected(one))
+        except ValueError as error:
+            raise ValueError(f"expectation {number} cannot be checked: {error}") from error
+    return tuple(suite)
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no number to hold anything against")
+
+
+def _expected(document: object) -> Expected:
+    fields = object_of(document, "expectation")
+    kind = text_of(fields, "type")
+    if kind not in _KNOWN:
+        raise ValueError(f"{kind} is none of {', '.join(sorted(_KNOWN))}")
+    name, allowed = _KNOWN[kind]
+    arguments = dict(object_of(fields.get("kwargs"), "kwargs"))
+    _check_arguments(arguments, allowed | (set() if kind in _WHOLE_TABLE else {"column"}))
+    meta = object_of(fields.get("meta") or {}, "meta")
+    expected = Expected(
+        words=str(meta.get("words") or f"{kind} {json.dumps(arguments)[:200]}"),
+        kind=name,
+        arguments=tuple(arguments.items()),
+        every_row=kind in _EVERY_ROW,
+        committed=True,
+    )
+    question(expected, {})  # refuses what Great Expectations would not understand
+    return expected
+
+
+def _check_arguments(arguments: Mapping[str, Any], allowed: set[str] | frozenset[str]) -> None:
+    """Exactly what we can judge: bounds that are numbers, sets that hold something."""
+    unknown = sorted(set(arguments) - allowed)
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} is not something that we can judge")
+    ends = [arguments.get(end) for end in ("min_value", "max_value")]
+    if "min_value" in allowed and ends == [None, None]:
+        raise ValueError("neither min_value nor max_value is given, so anything would hold")
+    numbers = [*ends, arguments.get("value", 0), arguments.get("threshold", 0)]
+    for number in numbers:
+        if number is not None and not _is_number(number):
+            raise ValueError(f"a finite number is needed, not {number!r}")
+    for name in allowed & {"column", "value_set", "value", "threshold", "partition_object"}:
+        if arguments.get(name) in (None, [], {}, ""):
+            raise ValueError(f"{name} is missing or empty")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
