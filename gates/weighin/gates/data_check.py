@@ -12,18 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighin.gates.data import SUITE, DataContract, DataReport, ExpectationResult, Role
+from weighin.gates.data_ask import Expected
 from weighin.gates.data_memory import memory_key, recall, remember
 from weighin.gates.digest import sha256_of
 from weighin.gates.errors import DataError
 from weighin.gates.weigh_in import DataDigest
 
 if TYPE_CHECKING:
-    from weighin.gates.data_ask import Expected
     from weighin.gates.data_table import DataTable
 
 
 def check_data(
-    paths: Mapping[Role, Path], contract: DataContract, cache_dir: Path | None = None
+    paths: Mapping[Role, Path],
+    contract: DataContract,
+    cache_dir: Path | None = None,
+    *,
+    committed: bool = True,
 ) -> DataReport:
     """Check the data sets against the contract, their suite files, and each other.
 
@@ -31,11 +35,17 @@ def check_data(
     :meth:`DataReport.require_sound`. A check that passed before, on the same bytes under the
     same contract, is read from ``cache_dir`` and costs two file reads.
 
+    Args:
+        paths: The data sets.
+        contract: What must hold.
+        cache_dir: Where checks that passed are remembered; ``None`` checks afresh.
+        committed: Whether the suite files count; not while they are written anew.
+
     Raises:
         DataError: a file is missing, so that there is nothing to check.
     """
     data = tuple(digest_of(role, paths[role]) for role in Role if role in paths)
-    suites = suite_digests(paths)
+    suites = suite_digests(paths) if committed else ()
     key = memory_key((*data, *suites), contract)
     remembered = None if cache_dir is None else cache_dir / f"data-{key}.json"
     if remembered is not None and (known := recall(remembered, data, suites)) is not None:
@@ -90,25 +100,26 @@ def _check(
     from weighin.gates.data_suite import validate
     from weighin.gates.data_table import read_table
 
-    tables: "dict[Role, DataTable]" = {}
+    tables: dict[Role, DataTable] = {}
     results: list[ExpectationResult] = []
     for role, path in paths.items():
         table, objections = read_table(role, path, contract)
         results.extend(objections)
         if table is not None:
             tables[role] = table
-    committed = {role: _read_suite(role, path, results) for role, path in _suites(paths)}
+    found = _suites(paths) if suites else ()
+    committed = {role: _read_suite(role, path, results) for role, path in found}
     if len(tables) == len(paths):
         results.extend(validate(tuple(tables.values()), contract, committed))
     report = DataReport(data=data, results=tuple(results), suites=suites)
     return _looked_at(report, paths, tables, contract) if report.ok else report
 
 
-def _read_suite(role: Role, path: Path, results: list[ExpectationResult]) -> "tuple[Expected, ...]":
+def _read_suite(role: Role, path: Path, results: list[ExpectationResult]) -> tuple[Expected, ...]:
     """What a suite file expects; that it can be read is an expectation itself."""
     from weighin.gates.data_committed import read_suite
 
-    words, said, suite = f"the suite {path.name} can be read and checked", "", ()
+    words, suite = f"the suite {path.name} can be read and checked", tuple[Expected, ...]()
     try:
         suite = read_suite(path.read_text(encoding="utf-8"))
         said = f"{len(suite)} expectations"

@@ -10,7 +10,8 @@ fewer expectations. What this module does not do: it asks nothing; it only write
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from weighin.gates.data_table import DataTable
 from weighin.gates.wire import list_of, object_of, text_of
 
 SUFFIX = ".suite.json"
+GENERATED = "weighin data freeze"
 MEDIAN_SLACK = 0.1
 """A typical row may move by this share of the range that typical rows span."""
 
@@ -84,14 +86,12 @@ def suite_path(data: Path) -> Path:
 
 def make_suite(table: DataTable) -> tuple[Expected, ...]:
     """What is true of sound data now, with room where the next sound data may differ."""
-    return tuple(
-        [
-            *_form(table),
-            *_ranges(table),
-            *_typical(table),
-            *_label_suite(table),
-            *_slice_suite(table),
-        ]
+    return (
+        *_form(table),
+        *_ranges(table),
+        *_typical(table),
+        *_label_suite(table),
+        *_slice_suite(table),
     )
 
 
@@ -173,15 +173,36 @@ def _slice_suite(table: DataTable) -> Iterator[Expected]:
         )
 
 
-def suite_text(name: str, suite: tuple[Expected, ...]) -> str:
-    """The suite as Great Expectations writes it, the same text for the same suite."""
+def suite_text(
+    name: str, suite: tuple[Expected, ...], own: Sequence[Mapping[str, object]] = ()
+) -> str:
+    """The suite as Great Expectations writes it, the same text for the same suite.
+
+    Args:
+        name: Of the suite.
+        suite: What was generated.
+        own: Expectations that somebody wrote, from :func:`own_of`; they come last, unchanged.
+    """
     import great_expectations as gx
 
-    questions = [question(one, {"words": one.words}) for one in suite]
+    questions = [question(one, {"words": one.words, "by": GENERATED}) for one in suite]
     document = gx.ExpectationSuite(name=name, expectations=questions).to_json_dict()
     if len(document["expectations"]) != len(suite):
         raise ValueError(f"{name}: Great Expectations did not keep every expectation")
+    document["expectations"] += list(own)
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def own_of(text: str) -> tuple[Mapping[str, object], ...]:
+    """The expectations of a suite file that were not generated; none if it cannot be read."""
+    try:
+        written = list_of(object_of(json.loads(text), "suite"), "expectations")
+        each = [object_of(one, "expectation") for one in written]
+        return tuple(
+            one for one in each if object_of(one.get("meta") or {}, "meta").get("by") != GENERATED
+        )
+    except (ValueError, RecursionError):
+        return ()
 
 
 def read_suite(text: str) -> tuple[Expected, ...]:
@@ -230,7 +251,7 @@ def _expected(document: object) -> Expected:
     return expected
 
 
-def _check_arguments(arguments: Mapping[str, Any], allowed: set[str] | frozenset[str]) -> None:
+def _check_arguments(arguments: Mapping[str, Any], allowed: AbstractSet[str]) -> None:
     """Exactly what we can judge: bounds that are numbers, sets that hold something."""
     unknown = sorted(set(arguments) - allowed)
     if unknown:

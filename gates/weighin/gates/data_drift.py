@@ -33,11 +33,12 @@ def summarise(
     """
     classes: tuple[tuple[int, int], ...] = ()
     columns = dict(statistics)
-    if np.issubdtype(labels.dtype, np.integer):
+    if labels.ndim == 1:
         found, counts = np.unique(labels, return_counts=True)
         classes = tuple((int(one), int(n)) for one, n in zip(found, counts, strict=True))
     else:
-        columns |= {f"label {place}": labels[:, place] for place in range(labels.shape[1])}
+        numbers = labels.astype(np.float64)
+        columns |= {f"label {place}": numbers[:, place] for place in range(numbers.shape[1])}
     return EvaluationSummary(
         sha256=sha256,
         rows=len(labels),

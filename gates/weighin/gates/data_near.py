@@ -148,7 +148,8 @@ def _grid(grey: Rows) -> Rows:
         shape = [1, 1, 1]
         shape[axis] = _GRID
         sizes = np.diff([*cuts, size]).astype(np.float32).reshape(shape)
-        grey = np.add.reduceat(grey, cuts, axis=axis) / sizes
+        fields: Rows = np.add.reduceat(grey, cuts, axis=axis)
+        grey = np.divide(fields, sizes, dtype=np.float32)
     return grey
 
 
@@ -159,8 +160,8 @@ def _unit(rows: Rows) -> Rows:
     flat = flat - mean
     length = np.sqrt(np.einsum("nd,nd->n", flat, flat))[:, None]
     plain = length <= _TINY * np.sqrt(flat.shape[1]) * np.abs(mean)
-    flat *= np.where(plain, 0, 1 / np.where(plain, 1, length)).astype(np.float32)
-    return flat
+    unit: Rows = flat * np.where(plain, 0, 1 / np.where(plain, 1, length)).astype(np.float32)
+    return unit
 
 
 def _flat(x: NDArray[Any]) -> Rows:

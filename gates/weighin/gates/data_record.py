@@ -4,7 +4,7 @@ A flag is something to look at. What this module does not do: it stops nothing; 
 is notable is computed when asked, never stored.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SIGNIFICANT = 0.01
 """A difference is not chance below this p-value, corrected for the number of comparisons."""
@@ -140,3 +140,12 @@ class DataSummary:
     near: tuple[NearDuplicates, ...] = ()
     evaluation: EvaluationSummary | None = None
     drift: Drift | None = None
+
+    def with_sets_of(self, other: "DataSummary | None") -> "DataSummary":
+        """This one with the data sets that only the other one knows."""
+        if other is None:
+            return self
+        known = {one.role for one in self.sets}
+        sets = tuple(one for one in other.sets if one.role not in known)
+        near = tuple(one for one in other.near if one.other not in known)
+        return replace(self, sets=(*self.sets, *sets), near=(*self.near, *near))

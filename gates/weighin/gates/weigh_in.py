@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from weighin.gates.data_record import DataSummary
 from weighin.gates.judge import Outcome, Verdict
 from weighin.gates.measurement import Reading
 from weighin.gates.metric import Metric
@@ -12,7 +13,10 @@ from weighin.gates.variant import BuildFailure, Variant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataDigest:
-    """One data set that the weigh-in used: its role, file, digest and number of rows."""
+    """One data set that the weigh-in used: its role, file, digest and number of rows.
+
+    The suite file beside a data set is named like one, ``evaluation suite``, and has no rows.
+    """
 
     role: str
     path: str
@@ -61,6 +65,7 @@ class WeighIn:
         started_at: UTC.
         finished_at: UTC.
         search: How the recipes were found, if they were searched for.
+        data_report: What was checked of the data, and what was noticed.
     """
 
     model: str
@@ -76,6 +81,7 @@ class WeighIn:
     started_at: datetime
     finished_at: datetime
     search: SearchRecord | None = None
+    data_report: DataSummary | None = None
 
     @property
     def passed(self) -> tuple[Result, ...]:

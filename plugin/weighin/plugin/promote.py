@@ -16,6 +16,7 @@ from weighin.plugin.mark import Conclusion, read_mark
 from weighin.plugin.mlflow_publish import ReleasedFile, publish_release
 from weighin.plugin.mlflow_store import Connection, connect, find_version
 from weighin.plugin.project import Project, sole_worker
+from weighin.plugin.released import remember_release
 from weighin.plugin.results import load_evidence
 from weighin.registry.channel import Publication, publish
 from weighin.registry.keys import KeyRole, load_dev_signers, load_public_key
@@ -39,6 +40,7 @@ def promote_version(project: Project, name: str, version: str) -> Release:
         release = promote(proofs, _policy(project, name, proofs, now))
         if release.variants:
             _publish(project, release, proofs, envelopes, now)
+            remember_release(project, name, version)
             connection = connect(project.tracking_uri, project.registry_uri)
             _tell_mlflow(project, connection, release, proofs)
     return release
