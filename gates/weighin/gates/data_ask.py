@@ -6,7 +6,7 @@ and looked at every row of a column without gaps. What this module does not do: 
 Great Expectations for the verdict, and knows no data set.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +94,15 @@ def ask(
         columns: Equally long; ``row`` numbers the lines.
         suite: The questions.
     """
-    possible = [place for place, one in enumerate(suite) if one.column in (None, *columns)]
-    answers = {_place(answer): answer for answer in _run(columns, suite, possible)}
+    return read_answers(role, columns, suite, answers_to(columns, suite))
+
+
+def read_answers(
+    role: Role, columns: Mapping[str, Any], suite: Sequence[Expected], answers: Mapping[int, Any]
+) -> Iterator[ExpectationResult]:
+    """Our verdict on each question, from the answers by the question's place in the suite."""
     for place, expected in enumerate(suite):
-        if place not in possible:
+        if expected.column not in (None, *columns):
             have = f"there is no column '{expected.column}'; there are {', '.join(columns)}"
             yield _result(role, expected, have, success=False)
         elif place not in answers:
@@ -106,9 +111,8 @@ def ask(
             yield _read(role, expected, answers[place], columns)
 
 
-def _run(
-    columns: Mapping[str, Any], suite: Sequence[Expected], places: Sequence[int]
-) -> Iterable[Any]:
+def answers_to(columns: Mapping[str, Any], suite: Sequence[Expected]) -> dict[int, Any]:
+    """Great Expectations' own answers, by the question's place in the suite."""
     import great_expectations as gx
     import pandas as pd
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -118,12 +122,16 @@ def _run(
     asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
     definition = asset.add_batch_definition_whole_dataframe("all")
     batch = definition.get_batch({"dataframe": pd.DataFrame(dict(columns))})
-    questions = [question(suite[place], {_PLACE: place}) for place in places]
+    questions = [
+        question(one, {_PLACE: place})
+        for place, one in enumerate(suite)
+        if one.column in (None, *columns)
+    ]
     shape = {"result_format": "SUMMARY", "unexpected_index_column_names": ["row"]}
-    results: Iterable[Any] = batch.validate(
+    answers = batch.validate(
         gx.ExpectationSuite(name="data contract", expectations=questions), result_format=shape
     ).results
-    return results
+    return {_place(answer): answer for answer in answers}
 
 
 def question(expected: Expected, meta: Mapping[str, object]) -> Any:
@@ -140,8 +148,8 @@ def question(expected: Expected, meta: Mapping[str, object]) -> Any:
     return make(**dict(expected.arguments), meta=dict(meta))
 
 
-def _place(answer: Any) -> object:
-    return (answer.expectation_config.meta or {}).get(_PLACE)
+def _place(answer: Any) -> int:
+    return int((answer.expectation_config.meta or {}).get(_PLACE, -1))
 
 
 def _result(

@@ -186,10 +186,12 @@ def suite_text(
     import great_expectations as gx
 
     questions = [question(one, {"words": one.words, "by": GENERATED}) for one in suite]
-    document = gx.ExpectationSuite(name=name, expectations=questions).to_json_dict()
+    document: dict[str, Any] = dict(
+        gx.ExpectationSuite(name=name, expectations=questions).to_json_dict()
+    )
     if len(document["expectations"]) != len(suite):
         raise ValueError(f"{name}: Great Expectations did not keep every expectation")
-    document["expectations"] += list(own)
+    document["expectations"] = [*document["expectations"], *own]
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
