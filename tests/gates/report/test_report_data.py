@@ -59,10 +59,8 @@ def said(summary: DataSummary) -> dict[str, str]:
 
 def test_each_set_says_what_held_and_whether_its_suite_is_committed() -> None:
     lines = said(CLEAN)
-    assert (
-        lines["evaluation"] == "5000 rows, 35 expectations held, 17 of them of the committed suite"
-    )
-    assert lines["training"] == "40000 rows, 13 expectations held, no suite is committed"
+    assert lines["evaluation"] == "5000 rows, 35 expectations hold, 17 from its committed suite"
+    assert lines["training"] == "40000 rows, 13 expectations hold, no suite is committed"
 
 
 def test_near_duplicates_are_flagged_with_share_and_rows() -> None:

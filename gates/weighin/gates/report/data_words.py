@@ -32,11 +32,11 @@ def flag_lines(summary: DataSummary | None) -> Iterator[tuple[str, str]]:
 
 def _held(one: CheckedSet) -> str:
     suite = (
-        f"{one.suite_expectations} of them of the committed suite"
+        f"{one.suite_expectations} from its committed suite"
         if one.suite_sha256
         else "no suite is committed"
     )
-    return f"{count(one.rows, 'row')}, {count(one.expectations, 'expectation')} held, {suite}"
+    return f"{count(one.rows, 'row')}, {count(one.expectations, 'expectation')} hold, {suite}"
 
 
 def _near_lines(summary: DataSummary) -> Iterator[tuple[str, str]]:

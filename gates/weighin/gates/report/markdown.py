@@ -13,7 +13,7 @@ from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
-from weighin.gates.report.data_words import data_lines, flag_lines
+from weighin.gates.report.data_words import FLAG, data_lines, flag_lines
 from weighin.gates.report.search_words import search_lines, trial_lines
 from weighin.gates.report.words import (
     GLYPHS,
@@ -219,7 +219,8 @@ def _searched(weigh_in: WeighIn) -> str:
 
 def _flags(weigh_in: WeighIn) -> str:
     """What somebody should look at in the data; it stopped nothing."""
-    lines = [f"- {code(text)}" for _, text in flag_lines(weigh_in.data_report)]
+    flags = flag_lines(weigh_in.data_report)
+    lines = [f"- **{name.removeprefix(FLAG)}**: {code(text)}" for name, text in flags]
     return "\n".join(["#### Look at the data\n", *lines]) if lines else ""
 
 
