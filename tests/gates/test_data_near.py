@@ -38,7 +38,8 @@ def pictures(random: np.random.Generator, count: int) -> Images:
         shape = np.where(sharp, far < size, np.exp(-((far / size) ** 2)))
         light, colour = random.uniform(-0.4, 0.4, (count, 1, 1, 1)), (count, 1, 1, 3)
         found += shape[..., None] * (light + random.uniform(-0.1, 0.1, colour))
-    return np.clip(found + random.normal(0, 0.02, found.shape), 0, 1).astype(np.float32)
+    clipped: Images = np.clip(found + random.normal(0, 0.02, found.shape), 0, 1)
+    return clipped.astype(np.float32)
 
 
 def shifted(x: Images) -> Images:

@@ -99,16 +99,35 @@ def _near_images(x: NDArray[Any], other: NDArray[Any], *, same: bool) -> Iterato
 
 def _compared(a: NDArray[Any], b: NDArray[Any], rows: Places, partners: Places) -> Pairs:
     """Correlation of each pair at the best shift, over all colours."""
-    a, b = a.astype(np.float32), b.astype(np.float32)
-    middle = _unit(a[:, 1:-1, 1:-1])
     high, wide = a.shape[1] - 2, a.shape[2] - 2
+    middle = _unit(a[:, 1:-1, 1:-1].astype(np.float32)).reshape(len(a), high, wide, -1)
+    moved = _unit(b.astype(np.float32)).reshape(b.shape)
+    lengths = _lengths(moved, high, wide)
     alike = np.full(len(a), -1.0)
     for down in range(3):
         for right in range(3):
-            shifted = _unit(b[:, down : down + high, right : right + wide])
-            alike = np.maximum(alike, np.einsum("nd,nd->n", middle, shifted))
+            window = moved[:, down : down + high, right : right + wide]
+            product = np.einsum("nhwc,nhwc->n", middle, window)
+            length = lengths[down][right]
+            alike = np.maximum(alike, product / np.where(length > _TINY, length, np.inf))
     near = alike >= NEAR_IMAGES
     return rows[near], partners[near], np.minimum(alike[near], 1.0)
+
+
+def _lengths(x: Rows, high: int, wide: int) -> list[list[NDArray[np.float64]]]:
+    """Length of each window around its own mean, per shift down and right: [n] each."""
+    strips = [x[:, :, right : right + wide] for right in range(3)]
+    sums = [strip.sum(axis=(2, 3), dtype=np.float64) for strip in strips]
+    squares = [np.einsum("nhwc,nhwc->nh", strip, strip) for strip in strips]
+    size = high * wide * x.shape[3]
+
+    def length(down: int, right: int) -> NDArray[np.float64]:
+        rows = slice(down, down + high)
+        total = sums[right][:, rows].sum(axis=1)
+        found: NDArray[np.float64] = squares[right][:, rows].sum(axis=1) - total**2 / size
+        return np.sqrt(np.maximum(found, 0))
+
+    return [[length(down, right) for right in range(3)] for down in range(3)]
 
 
 def _likely(a: Rows, b: Rows, *, same: bool) -> Iterator[tuple[Places, Places]]:
