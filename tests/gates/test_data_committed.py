@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as npst
 from weighin.gates.data import DataContract, DataReport, Role
 from weighin.gates.data_ask import answers_to, ask, read_answers
 from weighin.gates.data_check import check_data, suite_digests
-from weighin.gates.data_committed import make_suite, own_of, read_suite, suite_path, suite_text
+from weighin.gates.data_committed import own_of, read_suite, suite_path, suite_text
+from weighin.gates.data_frozen import make_suite
 from weighin.gates.data_table import DataTable, read_table
 from weighin.gates.errors import DataError
 

@@ -38,8 +38,7 @@ def pictures(random: np.random.Generator, count: int) -> Images:
         shape = np.where(sharp, far < size, np.exp(-((far / size) ** 2)))
         light, colour = random.uniform(-0.4, 0.4, (count, 1, 1, 1)), (count, 1, 1, 3)
         found += shape[..., None] * (light + random.uniform(-0.1, 0.1, colour))
-    clipped: Images = np.clip(found + random.normal(0, 0.02, found.shape), 0, 1)
-    return clipped.astype(np.float32)
+    return np.asarray(np.clip(found + random.normal(0, 0.02, found.shape), 0, 1), np.float32)
 
 
 def shifted(x: Images) -> Images:
@@ -122,7 +121,7 @@ def test_rows_of_numbers_are_found_by_distance(values: int, seed: int, noise: fl
     random = np.random.default_rng(seed)
     x = (random.normal(size=(300, values)) * random.uniform(0.1, 100, values)).astype(np.float32)
     others = random.permutation(300)
-    moved = x[others] + noise * x.std(axis=0) * random.normal(size=x.shape)
+    moved = x[others] + noise * x.std(axis=0) * random.uniform(-1, 1, x.shape)
     rows, partners, _ = near_pairs(x, moved.astype(np.float32))
     assert rows.tolist() == list(range(300))
     assert (others[partners] == rows).all()

@@ -3,33 +3,23 @@
     data/evaluation.npz          the data
     data/evaluation.suite.json   a Great Expectations suite, to be committed with it
 
-The laws, held by tests: a suite made from data holds on that data; and a file that cannot be
-read as a whole, or that expects something whose answer we could not judge, is an error, never
-fewer expectations. What this module does not do: it asks nothing; it only writes and reads.
+The law, held by tests: a file that cannot be read as a whole, or that expects something whose
+answer we could not judge, is an error, never fewer expectations. What this module does not do:
+it asks nothing; it only writes and reads.
 """
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from weighin.gates.data_ask import Expected, between, in_set, median_near, question
-from weighin.gates.data_table import DataTable
+from weighin.gates.data_ask import Expected, question
 from weighin.gates.wire import list_of, object_of, text_of
 
 SUFFIX = ".suite.json"
 GENERATED = "weighin data freeze"
-MEDIAN_SLACK = 0.1
-"""A typical row may move by this share of the range that typical rows span."""
-
-SHARES_SLACK = 0.045
-"""Relative entropy of the label shares, beside chance; Cohen's medium effect (w = 0.3)."""
-
-_MOST_VALUES = 50
 _BOUNDS = frozenset({"min_value", "max_value", "strict_min", "strict_max"})
 _EVERY_ROW = {
     "expect_column_values_to_be_between": ("ExpectColumnValuesToBeBetween", _BOUNDS),
@@ -82,95 +72,6 @@ _KNOWN = _EVERY_ROW | _WHOLE_TABLE | _WHOLE_COLUMN
 def suite_path(data: Path) -> Path:
     """Where the suite of a data file lies: beside it, with another ending."""
     return data.with_suffix(SUFFIX)
-
-
-def make_suite(table: DataTable) -> tuple[Expected, ...]:
-    """What is true of sound data now, with room where the next sound data may differ."""
-    return (
-        *_form(table),
-        *_ranges(table),
-        *_typical(table),
-        *_label_suite(table),
-        *_slice_suite(table),
-    )
-
-
-def _form(table: DataTable) -> Iterator[Expected]:
-    rows = len(table.contents)
-    yield Expected(
-        words=f"there are still at least {rows} rows",
-        kind="ExpectTableRowCountToBeBetween",
-        arguments=(("min_value", rows),),
-    )
-    yield in_set(f"a row has the shape {list(table.shape)}", "shape", [str(list(table.shape))])
-    yield in_set(f"the values are {table.dtype}", "dtype", [table.dtype])
-    share = math.floor(1e4 * len(set(table.contents)) / rows) / 1e4
-    yield Expected(
-        words=f"at least {share:.2%} of the rows are different",
-        kind="ExpectColumnProportionOfUniqueValuesToBeBetween",
-        arguments=(("column", "content"), ("min_value", share)),
-    )
-
-
-def _ranges(table: DataTable) -> Iterator[Expected]:
-    low, high = float(table.lowest.min()), float(table.highest.max())
-    yield in_set("every value is finite", "not_finite", [0])
-    yield between(f"no value is below {low:g}, the lowest seen", "lowest", least=low)
-    yield between(f"no value is above {high:g}, the highest seen", "highest", most=high)
-
-
-def _typical(table: DataTable) -> Iterator[Expected]:
-    low, high = (float(np.median(ends)) for ends in (table.lowest, table.highest))
-    slack = MEDIAN_SLACK * (high - low)
-    for column in ("lowest", "mean", "highest", "spread"):
-        value = float(np.median(table.columns()[column]))
-        yield median_near(f"the median row's {column} is near {value:.4g}", column, value, slack)
-
-
-def _label_suite(table: DataTable) -> Iterator[Expected]:
-    columns = table.columns()
-    if "label" in columns:
-        yield from _class_suite(table)
-    elif "label_lowest" in columns:
-        low, high = float(table.labels.min()), float(table.labels.max())
-        yield between(f"no label is below {low:g}, the lowest seen", "label_lowest", least=low)
-        yield between(f"no label is above {high:g}, the highest seen", "label_highest", most=high)
-
-
-def _class_suite(table: DataTable) -> Iterator[Expected]:
-    found, counts = np.unique(table.labels, return_counts=True)
-    classes, rows = [int(one) for one in found], len(table.labels)
-    yield in_set(f"every label is one of the {len(classes)} seen", "label", classes)
-    yield Expected(
-        words="every label that was seen is there",
-        kind="ExpectColumnDistinctValuesToContainSet",
-        arguments=(("column", "label"), ("value_set", classes)),
-    )
-    weights = [float(count) / rows for count in counts]
-    yield Expected(
-        words="the classes have about the shares that they had (relative entropy)",
-        kind="ExpectColumnKLDivergenceToBeLessThan",
-        arguments=(
-            ("column", "label"),
-            ("partition_object", {"values": classes, "weights": weights}),
-            ("threshold", SHARES_SLACK + (len(classes) - 1) / rows),
-        ),
-    )
-
-
-def _slice_suite(table: DataTable) -> Iterator[Expected]:
-    for name, values in table.slices:
-        different = sorted({value for value in values if value is not None})
-        if None in values or len(different) > _MOST_VALUES:
-            continue  # an index or a gap: nothing that rows are grouped by
-        yield in_set(
-            f"every '{name}' is one of the {len(different)} seen", f"slice_{name}", different
-        )
-        yield Expected(
-            words=f"every '{name}' that was seen is there",
-            kind="ExpectColumnDistinctValuesToContainSet",
-            arguments=(("column", f"slice_{name}"), ("value_set", different)),
-        )
 
 
 def suite_text(

@@ -65,7 +65,8 @@ def _contract(project: Project, model: str, evaluation: Path) -> DataContract:
 
 
 def _freeze(role: Role, path: Path, contract: DataContract) -> Frozen:
-    from weighin.gates.data_committed import make_suite, own_of, read_suite, suite_path, suite_text
+    from weighin.gates.data_committed import own_of, read_suite, suite_path, suite_text
+    from weighin.gates.data_frozen import make_suite
     from weighin.gates.data_table import read_table
     from weighin.gates.errors import DataError
 
