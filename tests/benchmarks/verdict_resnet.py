@@ -40,36 +40,38 @@ class Damage:
 
     Attributes:
         zero_percent: Share of the weights that becomes zero, the smallest ones.
-        lowered: By how much the score of class 0 is lowered.
+        of_class: Whose score is lowered.
+        lowered: By how much.
         points: The drop on all images, about.
         outcome: What a margin of one point makes of it.
     """
 
     zero_percent: float = 0.0
+    of_class: int = 0
     lowered: float = 0.0
     points: float
     outcome: Outcome
 
     @property
     def label(self) -> str:
-        return f"zero{self.zero_percent:g}-lower{self.lowered:g}.onnx"
+        return f"zero{self.zero_percent:g}-lower{self.of_class}by{self.lowered:g}.onnx"
 
     @property
     def words(self) -> str:
         if self.lowered:
-            return f"score of class 0 lowered by {self.lowered:g}"
+            return f"score of class {self.of_class} lowered by {self.lowered:g}"
         return f"{self.zero_percent:g} % of the weights zero"
 
 
 DAMAGES = (
-    Damage(zero_percent=20.0, points=0.0, outcome=Outcome.PASS),
+    Damage(of_class=1, lowered=1.5, points=0.0, outcome=Outcome.PASS),
     Damage(zero_percent=38.0, points=0.5, outcome=Outcome.PASS),
     Damage(lowered=5.7, points=1.3, outcome=Outcome.FAIL),
-    Damage(zero_percent=55.0, points=3.0, outcome=Outcome.FAIL),
+    Damage(zero_percent=54.0, points=3.0, outcome=Outcome.FAIL),
 )
 """Found on all test images: the drop is the truth here, and no claim about the damage."""
 
-WIDE = Damage(zero_percent=48.5, points=1.3, outcome=Outcome.UNDECIDED)
+WIDE = Damage(zero_percent=48.0, points=1.3, outcome=Outcome.UNDECIDED)
 """The same drop with twice as many flips: 10,000 images do not tell it from one point."""
 
 
@@ -184,7 +186,7 @@ def _spoil(model: Any, damage: Damage) -> None:
     count = int(damage.zero_percent / 100 * len(sizes))
     last = [one for one in model.modules() if isinstance(one, torch.nn.Linear)][-1]
     with torch.no_grad():
-        last.bias[0] -= damage.lowered
+        last.bias[damage.of_class] -= damage.lowered
         if count:
             least = sizes.kthvalue(count).values
             for one in weights:

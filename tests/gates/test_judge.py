@@ -245,7 +245,7 @@ def _slice(name: str, lost: int, won: int, rows: int) -> Slice:
     return Slice(name=name, rows=rows, drop=counts)
 
 
-_TWICE = (_slice("all", 0, 0, 500), _slice("all", 0, 0, 500))
+_TWICE: tuple[Slice, ...] = (_slice("all", 0, 0, 500), _slice("all", 0, 0, 500))
 
 
 def sliced(*slices: Slice, confidence: float = 0.95) -> Measurement:

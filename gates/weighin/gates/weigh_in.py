@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from weighin.gates.data_record import DataSummary
 from weighin.gates.judge import Outcome, Verdict
 from weighin.gates.measurement import Reading
 from weighin.gates.meters.metrics import ACCURACY
@@ -13,7 +14,10 @@ from weighin.gates.variant import BuildFailure, Variant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataDigest:
-    """One data set that the weigh-in used: its role, file, digest and number of rows."""
+    """One data set that the weigh-in used: its role, file, digest and number of rows.
+
+    The suite file beside a data set is named like one, ``evaluation suite``, and has no rows.
+    """
 
     role: str
     path: str
@@ -74,6 +78,7 @@ class WeighIn:
         quality_metric: Name of the metric whose drop is judged.
         compared_with: Per device with a budget that is relative to the release, what the
             channel offered there.
+        data_report: What was checked of the data, and what was noticed.
     """
 
     model: str
@@ -91,6 +96,7 @@ class WeighIn:
     search: SearchRecord | None = None
     quality_metric: str = ACCURACY
     compared_with: tuple[Compared, ...] = ()
+    data_report: DataSummary | None = None
 
     @property
     def passed(self) -> tuple[Result, ...]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weighin.gates.child import Limits
-from weighin.gates.data import Role, check_data, digest_of
+from weighin.gates.data import Role
+from weighin.gates.data_check import check_data, digest_of
+from weighin.gates.data_record import DataSummary
 from weighin.gates.devices.bench import HostSettings
 from weighin.gates.digest import sha256_of
 from weighin.gates.errors import SourceError
@@ -57,12 +59,14 @@ class Choice:
         paths: The data sets to build from.
         data: Data sets beside those of the plan.
         record: The search, if there was one.
+        checked: What was checked of the data sets that it used, if there was one.
     """
 
     recipes: tuple[Recipe, ...]
     paths: Paths
     data: tuple[DataDigest, ...] = ()
     record: SearchRecord | None = None
+    checked: DataSummary | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +110,7 @@ def choose(request: SearchRequest, limits: SearchConfig) -> Choice:
         SourceError: the registered model cannot be run on the tuning data.
     """
     paths = with_tuning(request.paths, request.work / "search" / "data", request.seed)
-    _check(request, paths)
+    checked = _check(request, paths)
     space, journal = space_of(request.plan), _journal(request, paths)
     workshop = _workshop(request, paths)
     record = search(space, request.plan.devices, limits, workshop, journal)
@@ -117,13 +121,16 @@ def choose(request: SearchRequest, limits: SearchConfig) -> Choice:
         paths=paths,
         data=_set_aside(request, paths),
         record=record,
+        checked=checked,
     )
 
 
-def _check(request: SearchRequest, paths: Paths) -> None:
+def _check(request: SearchRequest, paths: Paths) -> DataSummary:
     """Hold the parts against the data contract: no row of one is in another."""
     contract = contract_for(request.source, request.plan.settings, request.paths[Role.EVALUATION])
-    check_data(paths, contract, request.work / "data").require_sound()
+    report = check_data(paths, contract, request.work / "data")
+    report.require_sound()
+    return report.summary
 
 
 def _set_aside(request: SearchRequest, paths: Paths) -> tuple[DataDigest, ...]:

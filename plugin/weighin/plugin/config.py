@@ -45,6 +45,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _Positive = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, lt=1)]
+_Percent = Annotated[float, Field(ge=0, le=100)]
 _BudgetValue = float | dict[str, float | str]
 _BudgetTable = dict[str, dict[str, _BudgetValue]]
 
@@ -176,6 +177,7 @@ class ModelConfig:
     min_class_share: _Share = 0.01
     metric: str | MetricConfig = ACCURACY
     slices: tuple[str, ...] = ()
+    max_near_duplicate_percent: _Percent | None = None
     value_range: tuple[float, float] | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     labels: tuple[str, ...] = ()

@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from weighin.gates.child import Limits
-from weighin.gates.data import Role, check_data, digest_of
+from weighin.gates.data import Role
+from weighin.gates.data_check import check_data, digest_of, suite_digests
+from weighin.gates.data_record import DataSummary
 from weighin.gates.devices.bench import HostSettings
 from weighin.gates.digest import sha256_of
 from weighin.gates.dominance import with_dominance
@@ -37,6 +39,7 @@ from weighin.plugin.publish import publish_weigh_in, refuse, still_good
 from weighin.plugin.recipe import Recipe
 from weighin.plugin.reference import Reference, keep_reference
 from weighin.plugin.regression import compared_with, read_offer
+from weighin.plugin.released import with_drift
 from weighin.plugin.scales import Scales
 from weighin.plugin.source import Source, inspect_source
 from weighin.plugin.source_run import SourceFailure, run_source
@@ -115,9 +118,10 @@ def plan_for(project: Project, model: str) -> Plan:
         ConfigError: the configuration does not describe the model.
         DataError: a data file is missing.
     """
+    paths = data_paths(project, model)
+    found = (*(digest_of(role, path) for role, path in paths.items()), *suite_digests(paths))
     data = tuple(
-        replace(digest_of(role, path), path=path.relative_to(project.root).as_posix())
-        for role, path in data_paths(project, model).items()
+        replace(one, path=Path(one.path).relative_to(project.root).as_posix()) for one in found
     )
     code = project.config.model(model).quality_metric.code(project.root)
     if code is not None:
@@ -211,7 +215,7 @@ def weigh_now(job: Job) -> WeighIn:
         SourceError: the registered model cannot be used.
     """
     source = fetch(job, job.registration)
-    check(job, source)
+    checked = check(job, source)
     reference = run(job, source)
     choice = find(job, source)
     built = build(job, source, choice.recipes, choice.paths)
@@ -234,6 +238,7 @@ def weigh_now(job: Job) -> WeighIn:
         finished_at=datetime.now(UTC),
         search=choice.record,
         compared_with=compared_with(job.plan, offer),
+        data_report=checked.with_sets_of(choice.checked),
     )
 
 
@@ -251,7 +256,7 @@ def fetch(job: Job, registration: Registration) -> Source:
     return inspect_source(model_folder(kept), trust_pickle=job.plan.settings.trust_pickle)
 
 
-def check(job: Job, source: Source) -> None:
+def check(job: Job, source: Source) -> DataSummary:
     """Hold every data set against the contract before anything is spent."""
     job.progress("check data", 0, 1)
     paths = data_paths(job.project, job.plan.model)
@@ -259,6 +264,7 @@ def check(job: Job, source: Source) -> None:
     report = check_data(paths, contract, job.project.work / "data")
     report.require_sound()
     job.progress("check data", 1, 1)
+    return with_drift(job.project, job.plan.model, report.summary)
 
 
 def run(job: Job, source: Source) -> Reference:

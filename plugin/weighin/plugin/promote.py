@@ -23,6 +23,7 @@ from weighin.plugin.mlflow_store import Connection, connect, find_version
 from weighin.plugin.pipeline import plan_for
 from weighin.plugin.plan import Plan
 from weighin.plugin.project import Project, sole_worker
+from weighin.plugin.released import remember_release
 from weighin.plugin.results import load_evidence, load_weigh_in
 from weighin.plugin.tools import weighing_tools
 from weighin.registry.channel import Publication, current_release, publish
@@ -69,6 +70,7 @@ def promote_version(project: Project, name: str, version: str) -> Promotion:
             registration = find_version(connection, name, version)
             run_id = _report_run(registration, policy.plan_digest)
             _publish(project, release, proofs, envelopes, now)
+            remember_release(project, name, version)
             _tell_mlflow(project, connection, registration, run_id, release, proofs)
     known = _reported(project.results(name, version))
     notes = (*gaps(proofs, policy, known), *stale(proofs, policy))

@@ -12,6 +12,7 @@ does not. (Whether the *evidence* was edited is for its signature to say.)
 import math
 from datetime import timedelta
 
+from weighin.gates.data_wire import summary_from_json, summary_to_json
 from weighin.gates.errors import WeighinError
 from weighin.gates.judge import Check, Moment, Subject, Verdict
 from weighin.gates.measurement import Measurement
@@ -72,6 +73,7 @@ def to_document(weigh_in: WeighIn) -> dict[str, object]:
             for compared in weigh_in.compared_with
         ],
         "search": weigh_in.search and search_to_json(weigh_in.search),
+        "data_report": weigh_in.data_report and summary_to_json(weigh_in.data_report),
     }
 
 
@@ -91,7 +93,7 @@ def _weigh_in_from_json(fields: JsonObject) -> WeighIn:
     if fields.get("schema") != SCHEMA:
         raise ValueError(f"schema: {SCHEMA!r} is needed, not {fields.get('schema')!r}")
     devices = (object_of(device, "device") for device in list_of(fields, "devices"))
-    searched = fields.get("search")
+    searched, checked = fields.get("search"), fields.get("data_report")
     return WeighIn(
         model=text_of(fields, "model"),
         version=text_of(fields, "version"),
@@ -108,6 +110,7 @@ def _weigh_in_from_json(fields: JsonObject) -> WeighIn:
         finished_at=time_of(fields, "finished_at"),
         compared_with=tuple(_compared_from_json(one) for one in list_of(fields, "compared_with")),
         search=None if searched is None else search_from_json(searched),
+        data_report=None if checked is None else summary_from_json(checked),
     )
 
 

@@ -12,6 +12,7 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import chart, summary
 from weighin.gates.report.markup import Html, join, tag
+from weighin.gates.report.page_data import data
 from weighin.gates.report.page_devices import cards, chart_legend, numbered, picture, tiles
 from weighin.gates.report.page_facts import compared, evidence, failures, reproduce
 from weighin.gates.report.page_parts import (
@@ -58,6 +59,7 @@ def _parts(weigh_in: WeighIn) -> Iterator[Html]:
     yield compared(weigh_in)
     yield searched(weigh_in)
     yield failures(weigh_in)
+    yield data(weigh_in)
     yield evidence(weigh_in)
     yield reproduce(weigh_in)
 

@@ -64,7 +64,8 @@ def _model_facts(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
 
 def _data_table(weigh_in: WeighIn) -> Html:
     rows = (
-        row(data.role, [data.path, str(data.rows), digest(data.sha256)]) for data in weigh_in.data
+        row(data.role, [data.path, str(data.rows or "-"), digest(data.sha256)])
+        for data in weigh_in.data
     )
     return table("Data sets", ["role", "file", "rows", "sha256"], rows)
 

@@ -18,6 +18,7 @@ from weighin.gates.judge import Outcome
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
+from weighin.gates.report.data_words import data_lines
 from weighin.gates.report.search_words import search_lines
 from weighin.gates.report.words import GLYPHS, METRIC_WORDS, ORIGIN_WORDS, amount, figure, plain
 from weighin.gates.weigh_in import Result, WeighIn
@@ -67,6 +68,7 @@ def to_renderable(weigh_in: WeighIn, *, width: int = 80) -> RenderableType:
         parts += [_legend(), *_section("Budgets", _budget_lines(weigh_in))]
     parts += _section("Against the release", _compared_lines(weigh_in))
     parts += _section("Search", search_lines(weigh_in))
+    parts += _section("Data", data_lines(weigh_in.data_report))
     parts += _section("Not built", _failure_lines(weigh_in))
     parts += _section("Not weighed", _skipped_lines(weigh_in))
     parts += _section("Origin of the numbers", _origin_lines(weigh_in))
