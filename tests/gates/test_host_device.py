@@ -253,7 +253,7 @@ def test_this_machine_has_no_battery(weighed: Weighed) -> None:
 
 def test_every_file_has_exactly_one_reading_per_metric(weighed: Weighed) -> None:
     for readings in weighed[1].values():
-        assert list(readings) == list(Metric)
+        assert list(readings) == [m for m in Metric if m is not Metric.ARM_DISAGREEMENT_PERCENT]
 
 
 @pytest.fixture(scope="module")

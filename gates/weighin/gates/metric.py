@@ -14,6 +14,7 @@ class Metric(StrEnum):
     PEAK_MEMORY_MIB = "peak_memory_mib"
     ENERGY_MJ = "energy_mj"
     BATTERY_PERCENT_PER_HOUR = "battery_percent_per_hour"
+    ARM_DISAGREEMENT_PERCENT = "arm_disagreement_percent"
 
 
 OF_THE_FILE = frozenset({Metric.ACCURACY_DROP_POINTS, Metric.SIZE_MIB})

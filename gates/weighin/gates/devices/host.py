@@ -12,17 +12,15 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from weighin.gates.child import Limits
 from weighin.gates.devices import host_stages
-from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw
+from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw, unfit
 from weighin.gates.devices.host_stages import Weighing
 from weighin.gates.digest import sha256_of
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.cache import ReadingCache
-from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric
 
 _INPUT_ROWS = 32
@@ -69,8 +67,8 @@ def measure_host(
         metrics: What to measure; the rest is left out, as a search does that stops early.
 
     Returns:
-        Per label one reading per metric, in the order of :class:`Metric`: an ``Unreadable``
-        with its reason where there is no number.
+        Per label one reading per metric that a machine measures of itself, in the order of
+        :class:`Metric`: an ``Unreadable`` with its reason where there is no number.
 
     Raises:
         ValueError: two candidates have the same label.
@@ -123,9 +121,9 @@ class _Book:
         self._look(raw.found)
 
     def readings(self) -> dict[str, tuple[Reading, ...]]:
-        """Everything, with a reason wherever there is no number."""
+        """Everything that a machine can measure, with a reason wherever there is no number."""
         return {
-            one.label: tuple(self._reading(one, metric) for metric in Metric)
+            one.label: tuple(self._reading(one, metric) for metric in Metric if metric in _STAGES)
             for one in self._candidates
         }
 
@@ -138,7 +136,7 @@ class _Book:
     def _look(self, labels: Collection[str]) -> None:
         """Compare files with their digests: a number must belong to these very bytes."""
         for one in self._candidates:
-            if one.label in labels and (why := _unfit(one)) is not None:
+            if one.label in labels and (why := unfit(one)) is not None:
                 self._changed.setdefault(one.label, why)
 
 
@@ -155,20 +153,6 @@ class _Counter:
         with self._lock:
             self._done += 1
             self._report(min(self._done, self._planned), self._planned, what)
-
-
-def _unfit(candidate: Candidate) -> str | None:
-    """Why a file cannot be weighed at all."""
-    try:
-        found = sha256_of(candidate.path)
-        runtime_of(candidate.format)
-    except OSError as error:
-        return f"the file cannot be read: {error.strerror}"
-    except PackageNotFoundError as error:
-        return f"the runtime {error.name} is not installed here"
-    if found != candidate.sha256:
-        return f"the file is not the one that was built ({found[:12]}, not {candidate.sha256[:12]})"
-    return None
 
 
 def _prepare(

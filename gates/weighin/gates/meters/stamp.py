@@ -31,6 +31,12 @@ class Stamp:
         """A reading that was measured on the device itself."""
         return self._measurement(metric, interval, n, conditions, Origin.DEVICE, self.device)
 
+    def emulated(
+        self, metric: Metric, interval: Interval, n: int, conditions: tuple[tuple[str, str], ...]
+    ) -> Measurement:
+        """A reading of the device's kernels, run on another machine."""
+        return self._measurement(metric, interval, n, conditions, Origin.EMULATED, self.device)
+
     def _measurement(
         self,
         metric: Metric,

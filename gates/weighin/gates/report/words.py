@@ -32,6 +32,9 @@ METRIC_WORDS = {
     Metric.PEAK_MEMORY_MIB: MetricWords(name="peak memory", short="memory", unit="MiB"),
     Metric.ENERGY_MJ: MetricWords(name="energy", short="energy", unit="mJ"),
     Metric.BATTERY_PERCENT_PER_HOUR: MetricWords(name="battery", short="battery", unit="%/h"),
+    Metric.ARM_DISAGREEMENT_PERCENT: MetricWords(
+        name="disagreement of ARM kernels", short="ARM", unit="%"
+    ),
 }
 
 ORIGIN_WORDS = {
@@ -39,7 +42,7 @@ ORIGIN_WORDS = {
     Origin.DEVICE: "measured on that device",
     Origin.PUBLISHED: "somebody's published measurement of that model on that device",
     Origin.TRANSFERRED: "known on another device, scaled by anchors",
-    Origin.EMULATED: "instructions of the real ARM kernels times anchors of that device",
+    Origin.EMULATED: "the real ARM kernels, run on an emulated core like that device's",
     Origin.PREDICTED: "a cost model fitted on that device's anchors",
     Origin.SCALED: "from specifications only; can never pass a budget",
 }
