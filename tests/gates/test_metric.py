@@ -21,7 +21,7 @@ def test_scaled_evidence_cannot_be_asked_for() -> None:
 
 @pytest.mark.parametrize("metric", list(Metric))
 def test_every_metric_carries_its_unit_in_its_name(metric: Metric) -> None:
-    units = ("_points", "_mib", "_ms", "_mj", "_percent_per_hour")
+    units = ("_points", "_mib", "_ms", "_mj", "_percent_per_hour", "_percent")
     assert metric.endswith(units)
 
 

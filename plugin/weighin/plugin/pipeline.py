@@ -6,6 +6,7 @@ Each step turns one noun into the next and keeps what it made, addressed by cont
 the middle, the next run goes on from there.
 """
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from weighin.gates.errors import DataError, SourceError
 from weighin.gates.judge import Moment
 from weighin.gates.variant import BuildFailure, Variant
 from weighin.gates.weigh_in import WeighIn
+from weighin.plugin.arm_setup import machine_folder
 from weighin.plugin.auto import Choice, Paths, SearchRequest, choose
 from weighin.plugin.builder import BuildRequest, build_variants
 from weighin.plugin.config import BuildConfig
@@ -337,6 +339,7 @@ def _scales(job: Job, reference: Reference) -> Scales:
         limits=job.limits,
         moment=job.moment,
         settings=HostSettings(reuse_for=job.reuse_for),
+        arm=machine_folder(os.environ, Path.home()),
     )
 
 

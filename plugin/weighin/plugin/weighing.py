@@ -1,6 +1,7 @@
 """From variants to results: readings on every target device, and the verdicts on them."""
 
-from collections.abc import Collection, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,9 @@ PREDICTED = (
     Metric.BATTERY_PERCENT_PER_HOUR,
 )
 
+_ARM = Metric.ARM_DISAGREEMENT_PERCENT
+_ARM_STEP = "run ARM kernels"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scales:
@@ -39,6 +43,7 @@ class Scales:
         limits: What one child process may use.
         moment: When, and how old a reading may be.
         settings: How this machine measures.
+        arm: Where the emulated ARM machine is, if files may be run on one.
     """
 
     root: Path
@@ -48,6 +53,7 @@ class Scales:
     limits: Limits
     moment: Moment
     settings: HostSettings
+    arm: Path | None = None
 
 
 def weigh_variants(
@@ -61,8 +67,9 @@ def weigh_variants(
 
     Only ``metrics`` are measured here; what is left out reads as not measured.
     """
+    candidates = [_candidate(variant, scales.root) for variant in variants]
     here = measure_host(
-        [_candidate(variant, scales.root) for variant in variants],
+        candidates,
         scales.evaluation,
         scales.reference,
         scales.workdir,
@@ -72,7 +79,36 @@ def weigh_variants(
         report_progress=lambda done, total, _what: progress("weigh", done, total),
         metrics=metrics,
     )
-    return tuple(_result(variant, here[variant.label], plan, scales) for variant in variants)
+    arm = _on_arm(candidates, plan, scales, progress) if _ARM in metrics else {}
+    return tuple(_result(variant, here[variant.label], arm, plan, scales) for variant in variants)
+
+
+def _on_arm(
+    candidates: Sequence[Candidate], plan: Plan, scales: Scales, progress: Progress
+) -> Mapping[tuple[str, str], Reading]:
+    """ARM kernels by label and device: only for devices with a budget on them, for it is slow."""
+    targets = [one for one in plan.targets if any(b.metric is _ARM for b in one.budgets)]
+    if not targets or not candidates:
+        return {}
+    from weighin.gates.arm.machine import not_set_up, open_machine
+    from weighin.gates.arm.readings import arm_readings
+
+    done = itertools.count(1)
+    most = len(candidates) * (len(targets) + 1)
+    progress(_ARM_STEP, 0, most)
+    readings = arm_readings(
+        candidates,
+        [load_profile(target.device) for target in targets],
+        scales.evaluation,
+        not_set_up() if scales.arm is None else open_machine(scales.arm),
+        scales.workdir / "arm",
+        scales.limits,
+        scales.moment.now,
+        scales.settings,
+        tick=lambda _what: progress(_ARM_STEP, min(next(done), most - 1), most),
+    )
+    progress(_ARM_STEP, most, most)
+    return readings
 
 
 def _candidate(variant: Variant, root: Path) -> Candidate:
@@ -84,8 +120,18 @@ def _candidate(variant: Variant, root: Path) -> Candidate:
     )
 
 
-def _result(variant: Variant, here: tuple[Reading, ...], plan: Plan, scales: Scales) -> Result:
-    by_device = {device: _readings(variant, device, here, plan, scales) for device in plan.devices}
+def _result(
+    variant: Variant,
+    here: tuple[Reading, ...],
+    arm: Mapping[tuple[str, str], Reading],
+    plan: Plan,
+    scales: Scales,
+) -> Result:
+    by_device = {
+        device: _readings(variant, device, here, plan, scales)
+        + ((arm[variant.label, device],) if (variant.label, device) in arm else ())
+        for device in plan.devices
+    }
     verdicts = tuple(
         judge(
             Subject(

@@ -13,7 +13,7 @@ from weighin.gates.arm.layers import ZERO_POINT, Layer
 Array = NDArray[Any]
 
 _SIDE, _CHANNELS = 8, 16
-_OPSET, _IR = 17, 10
+_OPSET, _IR = 19, 10
 
 
 def onnx_model(layer: Layer, *, unsigned: bool = False) -> bytes:

@@ -78,7 +78,7 @@ def open_machine(folder: Path) -> Machine | NotReady:
     try:
         manifest = read_manifest(folder)
     except FileNotFoundError:
-        return NotReady(reason=f"the emulated ARM machine is not set up here; {REMEDY}")
+        return not_set_up()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return NotReady(reason=_broken(folder, f"{MANIFEST} cannot be read: {error}"))
     changed = _difference(manifest.files, dict(digests(folder)))
@@ -90,6 +90,11 @@ def open_machine(folder: Path) -> Machine | NotReady:
         python=folder / manifest.python,
         runtimes=tuple(sorted(manifest.runtimes.items())),
     )
+
+
+def not_set_up() -> NotReady:
+    """What is said where nobody set a machine up."""
+    return NotReady(reason=f"the emulated ARM machine is not set up here; {REMEDY}")
 
 
 def digests(folder: Path) -> Iterator[tuple[str, str]]:
