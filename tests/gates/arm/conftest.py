@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from weighin.gates.devices.bench import Bench, HostSettings
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.variant import Format
 
-NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 LIMITS = Limits(wall_seconds=60, memory_mib=2000)
 
 FAKE = """#!{python} -I

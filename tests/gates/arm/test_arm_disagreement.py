@@ -1,5 +1,6 @@
 """From two runs of one file to a share of rows with its interval."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,7 @@ from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import Metric, Origin
 
-from .conftest import NOW
-
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 STAMP = Stamp(artifact_sha256="a" * 64, runtime="r 1", device="pixel-4", measured_at=NOW)
 TRUSTED = Trusted(core=DOTPROD, emulator="qemu-aarch64 10.0.13", checks=100)
 

@@ -5,6 +5,7 @@ float32. What this module does not do: it gives no benefit of the doubt. A file 
 read, or that only might, does.
 """
 
+import struct
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ from weighin.gates.variant import Format
 
 _WIDENS_TFLITE = "DEQUANTIZE"
 _WIDENS_ONNX = "Cast"
+_UNREADABLE = (ValueError, IndexError, TypeError, AttributeError, struct.error)
 _PERMISSION = b"reduced_precision_support"
 
 
@@ -35,7 +37,7 @@ def _in_tflite(path: Path) -> str | None:
         return "the file permits reduced precision"
     try:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    except (ValueError, IndexError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         return f"the file cannot be read: {error}"
     names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
     for graph in model.subgraphs or ():
