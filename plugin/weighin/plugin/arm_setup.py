@@ -116,7 +116,7 @@ def _make(draft: Path, temporary: Path, progress: Progress) -> None:
         wanted = installed(_WHEELS)
         wheels = download_wheels(wanted, temporary / "wheels", _PYTHON_TAG)
     with _step(progress, "unpack"):
-        _unpack(native, foreign, wheels, draft, temporary)
+        install_files(native, foreign, wheels, draft, temporary)
     with _step(progress, "first start"):
         modules = [_IMPORTS[name] for name in RUNTIMES if name in wanted]
         first_start(draft / "qemu-aarch64", draft / "root", draft / "root" / _PYTHON, modules)
@@ -140,14 +140,22 @@ def _step(progress: Progress, what: str) -> Generator[None]:
     progress(what, 1, 1)
 
 
-def _unpack(
+def install_files(
     native: Sequence[Path],
     foreign: Sequence[Path],
     wheels: Sequence[Path],
     draft: Path,
     temporary: Path,
 ) -> None:
-    """The emulator alone from its package; everything but documentation from the others."""
+    """Unpack the emulator alone from its package, and all but documentation from the others.
+
+    Args:
+        native: The emulator's package.
+        foreign: arm64 packages.
+        wheels: aarch64 wheels.
+        draft: The machine's folder.
+        temporary: For what is not kept.
+    """
     root = draft / "root"
     for package in native:
         unpack_deb(package, temporary / "native")

@@ -38,7 +38,7 @@ class Apt:
     architecture: str
 
     @classmethod
-    def here(cls, folder: Path, suite: str, mirror: str = MIRROR) -> "Apt":
+    def here(cls, folder: Path, suite: str, mirror: str = MIRROR, retries: int = 2) -> "Apt":
         """Prepare apt for one suite of Debian.
 
         Raises:
@@ -56,7 +56,7 @@ class Apt:
         source = f"deb [arch={','.join(known)} signed-by={KEYRING}] {mirror} {suite} main\n"
         (folder / "sources.list").write_text(source)
         network = _run(("apt-config", "dump"), "read apt's settings")
-        (folder / "apt.conf").write_text(apt_settings(folder, tuple(known), network))
+        (folder / "apt.conf").write_text(apt_settings(folder, tuple(known), network, retries))
         return cls(folder=folder, architecture=architecture)
 
     def update(self) -> None:
@@ -82,13 +82,14 @@ class Apt:
         _run(("apt-get", "-qq", *words), what, cwd=self.folder, environ=environ)
 
 
-def apt_settings(folder: Path, architectures: Sequence[str], dump: str) -> str:
+def apt_settings(folder: Path, architectures: Sequence[str], dump: str, retries: int = 2) -> str:
     """Settings for a private apt: nothing of the system's but how it reaches the network.
 
     Args:
         folder: Where apt may write.
         architectures: Debian's names.
         dump: What ``apt-config dump`` prints.
+        retries: How often a failed download is tried again.
     """
     network = [line for line in dump.splitlines() if line.startswith(("Acquire::http", "Dir::Bin"))]
     own = {
@@ -97,7 +98,7 @@ def apt_settings(folder: Path, architectures: Sequence[str], dump: str) -> str:
         "Dir::Cache": folder / "cache",
         "Dir::Etc": folder,
         "Acquire::Languages": "none",
-        "Acquire::Retries": "2",
+        "Acquire::Retries": retries,
         "APT::Architecture": architectures[0],
         "APT::Update::Error-Mode": "any",
         "APT::Sandbox::User": "",

@@ -45,12 +45,12 @@ class Layer:
     @property
     def depthwise(self) -> bool:
         """Whether each channel has one filter of its own."""
-        return self.weights.shape[3] == 1
+        return bool(self.weights.shape[3] == 1)
 
     @property
     def dense(self) -> bool:
         """Whether it is one product over the whole row; its output then is [n, filters]."""
-        return self.weights.shape[1:] == _SHAPE
+        return bool(self.weights.shape[1:] == _SHAPE)
 
 
 def known_rows() -> Array:
