@@ -105,6 +105,7 @@ def run_child(
     limits: Limits,
     *,
     on_line: Callable[[Line], None] | None = None,
+    interpreter: Sequence[str] = (),
 ) -> ChildResult:
     """Run ``python -I -m module job.json`` and wait for it.
 
@@ -116,11 +117,13 @@ def run_child(
             forgotten.
         limits: What it may use.
         on_line: Called in the parent for every result as soon as it is seen.
+        interpreter: What to start instead of this Python; the module and the job follow.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     job_path = workdir / "job.json"
     job_path.write_text(json.dumps(dict(job)))
-    command = (sys.executable, "-I", "-m", module, str(job_path.resolve()))
+    python = interpreter or (sys.executable, "-I", "-m")
+    command = (*python, module, str(job_path.resolve()))
     return run_command(command, workdir, limits, on_line=on_line)
 
 

@@ -7,6 +7,7 @@
     ├── EvidenceError            exit 1   a signed statement does not verify, match or hold
     ├── StoreError               exit 1   DVC or git did not keep what it was given
     ├── RegistryError            exit 1   MLflow refused or could not be reached
+    ├── SetupError               exit 1   something that weighing needs could not be set up
     └── PullError                exit 1   the base of what `weighin pull` and `verify` refuse
         ├── LockMismatch         exit 10  the file or the channel is not what model.lock says
         ├── IntegrityError       exit 11  bytes, hashes or signatures are wrong
@@ -50,6 +51,10 @@ class StoreError(WeighinError):
 
 class RegistryError(WeighinError):
     """The MLflow registry refused or could not be reached."""
+
+
+class SetupError(WeighinError):
+    """Something that weighing needs could not be set up; nothing half-made was left behind."""
 
 
 class PullError(WeighinError):

@@ -173,6 +173,25 @@ def quantile_interval(samples: Sequence[float], share: float, confidence: float 
     )
 
 
+def percent_interval(count: int, n: int, confidence: float = 0.95) -> Interval:
+    """A share in percent, each end exact with ``confidence`` on its own side.
+
+    Clopper C.J., Pearson E.S. (1934), The use of confidence or fiducial limits, Biometrika 26.
+
+    Raises:
+        ValueError: the count is not between 0 and ``n``, or the confidence is out of range.
+    """
+    _check_confidence(confidence)
+    if not 0 <= count <= n or n < 1:
+        raise ValueError(f"{count} of {n} is no share")
+    risk = 1 - confidence
+    return Interval(
+        value=100 * count / n,
+        lower=100 * (1 - one_proportion_upper(n - count, n, risk)) if count else 0.0,
+        upper=100 * one_proportion_upper(count, n, risk),
+    )
+
+
 def samples_for_margin(
     disagreement: float,
     margin: float,

@@ -6,6 +6,7 @@ Each step turns one noun into the next and keeps what it made, addressed by cont
 the middle, the next run goes on from there.
 """
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from weighin.gates.meters.quality import Quality
 from weighin.gates.metric import Metric
 from weighin.gates.variant import BuildFailure, Variant
 from weighin.gates.weigh_in import DataDigest, WeighIn
+from weighin.plugin.arm_setup import machine_folder
 from weighin.plugin.auto import Choice, Paths, SearchRequest, choose
 from weighin.plugin.builder import BuildRequest, build_variants
 from weighin.plugin.config import BuildConfig
@@ -378,6 +380,7 @@ def _scales(job: Job, reference: Reference) -> Scales:
         limits=job.limits,
         moment=job.moment,
         settings=job.settings,
+        arm=machine_folder(os.environ, Path.home()),
     )
 
 

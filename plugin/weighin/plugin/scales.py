@@ -21,6 +21,7 @@ class Scales:
         limits: What one child process may use.
         moment: When, and how old a reading may be.
         settings: How this machine measures.
+        arm: Where the emulated ARM machine is, if files may be run on one.
     """
 
     root: Path
@@ -30,6 +31,7 @@ class Scales:
     limits: Limits
     moment: Moment
     settings: HostSettings
+    arm: Path | None = None
 
 
 def candidate_of(variant: Variant, root: Path) -> Candidate:

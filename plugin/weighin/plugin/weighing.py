@@ -1,13 +1,15 @@
 """From variants to results: readings on every target device, and the verdicts on them."""
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 
+from weighin.gates.devices.bench import Candidate
 from weighin.gates.devices.host import HOST_METRICS, measure_host
 from weighin.gates.judge import Subject, Verdict, judge
 from weighin.gates.measurement import Reading
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric
-from weighin.gates.profile import HOST
+from weighin.gates.profile import HOST, load_profile
 from weighin.gates.variant import Variant
 from weighin.gates.weigh_in import Result
 from weighin.plugin.console import Progress
@@ -15,6 +17,9 @@ from weighin.plugin.phones import PREDICTED, predict_file
 from weighin.plugin.plan import Plan
 from weighin.plugin.regression import Against, Offer, against_release
 from weighin.plugin.scales import Scales, candidate_of
+
+_ARM = Metric.ARM_DISAGREEMENT_PERCENT
+_ARM_STEP = "run ARM kernels"
 
 
 def weigh_variants(
@@ -30,8 +35,9 @@ def weigh_variants(
     Only ``metrics`` are measured here; what is left out reads as not measured. Without an
     ``offer`` nothing is compared with the release, and no budget asks for it.
     """
+    candidates = [candidate_of(variant, scales.root) for variant in variants]
     here = measure_host(
-        [candidate_of(variant, scales.root) for variant in variants],
+        candidates,
         scales.evaluation,
         scales.reference,
         scales.workdir,
@@ -41,19 +47,55 @@ def weigh_variants(
         report_progress=lambda done, total, _what: progress("weigh", done, total),
         metrics=metrics,
     )
-    known = {one.label: _known(one, here[one.label], plan, scales) for one in variants}
+    arm = _on_arm(candidates, plan, scales, progress) if tuple(metrics) == HOST_METRICS else {}
+    known = {one.label: _known(one, here[one.label], arm, plan, scales) for one in variants}
     against = against_release(variants, known, plan, scales, progress, offer)
     return tuple(_result(one, known[one.label], against, plan, scales) for one in variants)
 
 
+def _on_arm(
+    candidates: Sequence[Candidate], plan: Plan, scales: Scales, progress: Progress
+) -> Mapping[tuple[str, str], Reading]:
+    """ARM kernels by label and device: only for devices with a budget on them, for it is slow."""
+    targets = [one for one in plan.targets if any(b.metric is _ARM for b in one.budgets)]
+    if not targets or not candidates:
+        return {}
+    from weighin.gates.arm.machine import not_set_up, open_machine
+    from weighin.gates.arm.readings import arm_readings
+
+    done = itertools.count(1)
+    most = len(candidates) * (len(targets) + 1)
+    progress(_ARM_STEP, 0, most)
+    readings = arm_readings(
+        candidates,
+        [load_profile(target.device) for target in targets],
+        scales.evaluation,
+        not_set_up() if scales.arm is None else open_machine(scales.arm),
+        scales.workdir / "arm",
+        scales.limits,
+        scales.moment.now,
+        scales.settings,
+        tick=lambda _what: progress(_ARM_STEP, min(next(done), most - 1), most),
+    )
+    progress(_ARM_STEP, most, most)
+    return readings
+
+
 def _known(
-    variant: Variant, here: tuple[Reading, ...], plan: Plan, scales: Scales
+    variant: Variant,
+    here: tuple[Reading, ...],
+    arm: Mapping[tuple[str, str], Reading],
+    plan: Plan,
+    scales: Scales,
 ) -> dict[str, tuple[Reading, ...]]:
     """What is known of a variant by itself: on this machine, and on each target device."""
-    phones = [device for device in plan.devices if device != HOST]
-    return {HOST: here} | {
-        device: _on_phone(variant, device, here, plan, scales) for device in phones
-    }
+    known = {HOST: here}
+    for device in plan.devices:
+        if device != HOST:
+            known[device] = _on_phone(variant, device, here, plan, scales)
+        if (variant.label, device) in arm:
+            known[device] = (*known[device], arm[variant.label, device])
+    return known
 
 
 def _on_phone(

@@ -8,11 +8,14 @@ does not do: it measures nothing itself.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from weighin.gates.child import ChildResult, Limits, run_child
+from weighin.gates.digest import sha256_of
 from weighin.gates.meters.quality import ACCURATE, Quality
+from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.variant import Format
 
 _RUNNER = "weighin.gates.meters.runner"
@@ -89,6 +92,7 @@ class Bench:
         limits: What one child may use, per variant.
         settings: How to measure.
         tick: Told of every finished child.
+        interpreter: What runs the children instead of this Python.
     """
 
     workdir: Path
@@ -97,6 +101,7 @@ class Bench:
     limits: Limits
     settings: HostSettings
     tick: Tick
+    interpreter: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: Python 3.11 cannot have both with Generic
@@ -134,7 +139,7 @@ def run_kind(
     # The child's own alarm comes first; this one is for a child that switched it off.
     seconds = bench.limits.wall_seconds * (len(candidates) + 1) + bench.settings.session_seconds
     limits = replace(bench.limits, wall_seconds=seconds, threads=bench.settings.threads)
-    return run_child(_RUNNER, job, bench.workdir / folder, limits)
+    return run_child(_RUNNER, job, bench.workdir / folder, limits, interpreter=bench.interpreter)
 
 
 def outputs_path(bench: Bench, folder: str, candidate: Candidate) -> Path:
@@ -160,3 +165,17 @@ def why(bench: Bench, result: ChildResult) -> str:
     if "SIGALRM" in result.ended.reason:
         return f"timed out after {bench.limits.wall_seconds:g} s"
     return result.ended.reason or "the child left it out"
+
+
+def unfit(candidate: Candidate) -> str | None:
+    """Why a file cannot be weighed at all."""
+    try:
+        found = sha256_of(candidate.path)
+        runtime_of(candidate.format)
+    except OSError as error:
+        return f"the file cannot be read: {error.strerror}"
+    except PackageNotFoundError as error:
+        return f"the runtime {error.name} is not installed here"
+    if found != candidate.sha256:
+        return f"the file is not the one that was built ({found[:12]}, not {candidate.sha256[:12]})"
+    return None

@@ -12,19 +12,17 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from weighin.gates.child import Limits
 from weighin.gates.devices import host_stages
-from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw
+from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw, unfit
 from weighin.gates.devices.host_backends import weigh_backends
 from weighin.gates.devices.host_quality import weigh_quality
 from weighin.gates.devices.weighing import Weighing
 from weighin.gates.digest import sha256_of
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.cache import ReadingCache
-from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric
 
 _INPUT_ROWS = 32
@@ -153,7 +151,7 @@ class _Book:
     def _look(self, labels: Collection[str]) -> None:
         """Compare files with their digests: a number must belong to these very bytes."""
         for one in self._candidates:
-            if one.label in labels and (why := _unfit(one)) is not None:
+            if one.label in labels and (why := unfit(one)) is not None:
                 self._changed.setdefault(one.label, why)
 
 
@@ -170,20 +168,6 @@ class _Counter:
         with self._lock:
             self._done += 1
             self._report(min(self._done, self._planned), self._planned, what)
-
-
-def _unfit(candidate: Candidate) -> str | None:
-    """Why a file cannot be weighed at all."""
-    try:
-        found = sha256_of(candidate.path)
-        runtime_of(candidate.format)
-    except OSError as error:
-        return f"the file cannot be read: {error.strerror}"
-    except PackageNotFoundError as error:
-        return f"the runtime {error.name} is not installed here"
-    if found != candidate.sha256:
-        return f"the file is not the one that was built ({found[:12]}, not {candidate.sha256[:12]})"
-    return None
 
 
 def _prepare(

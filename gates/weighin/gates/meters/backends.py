@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weighin.gates.binomial import one_proportion_upper
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import Metric
-from weighin.gates.stats import Interval
+from weighin.gates.stats import percent_interval
 from weighin.gates.variant import Format
 
 Array = NDArray[Any]
@@ -57,9 +56,9 @@ def backend_disagreement(
     rows, apart = len(reference), int(differing(both[0], both[1], reference).sum())
     from_source = [int(differing(one, reference, reference).sum()) for one in both]
     alarms = []
-    if _least(apart, rows, confidence) > ALARM_PERCENT:
+    if percent_interval(apart, rows, confidence).lower > ALARM_PERCENT:
         alarms.append(f"{fast} and {plain} differ on {apart} of {rows} rows")
-    if is_float and _least(from_source[0], rows, confidence) > ALARM_PERCENT:
+    if is_float and percent_interval(from_source[0], rows, confidence).lower > ALARM_PERCENT:
         alarms.append(
             f"float32 differs from the registered model on {from_source[0]} of {rows} rows"
         )
@@ -69,11 +68,7 @@ def backend_disagreement(
         ("differs_from_source", f"{from_source[0]} rows, {from_source[1]} in plain form"),
         *((("alarm", "; ".join(alarms)),) if alarms else ()),
     )
-    ends = Interval(
-        value=100 * apart / rows,
-        lower=_least(apart, rows, confidence),
-        upper=100 * one_proportion_upper(apart, rows, 1 - confidence),
-    )
+    ends = percent_interval(apart, rows, confidence)
     return stamp.of_the_file(_METRIC, ends, rows, conditions, confidence)
 
 
@@ -89,11 +84,6 @@ def differing(outputs: Array, others: Array, reference: Array) -> NDArray[np.boo
         apart = np.abs(outputs - others).max(axis=1) > NUMBERS_SLACK * reference.std()
     found: NDArray[np.bool_] = apart | ~finite
     return found
-
-
-def _least(apart: int, rows: int, confidence: float) -> float:
-    """Lower Clopper-Pearson end in percent."""
-    return 100 * (1 - one_proportion_upper(rows - apart, rows, 1 - confidence))
 
 
 def _largest(both: Array) -> float:

@@ -61,6 +61,19 @@ class Stamp:
             metric, interval, n, conditions, Origin.DEVICE, self.device, confidence
         )
 
+    def emulated(
+        self,
+        metric: Metric,
+        interval: Interval,
+        n: int,
+        conditions: Conditions,
+        confidence: float = 0.95,
+    ) -> Measurement:
+        """A reading of the device's kernels, run on another machine."""
+        return self._measurement(
+            metric, interval, n, conditions, Origin.EMULATED, self.device, confidence
+        )
+
     def _measurement(
         self,
         metric: Metric,

@@ -59,7 +59,7 @@ ORIGIN_WORDS = {
     Origin.DEVICE: "measured on that device",
     Origin.PUBLISHED: "somebody's published measurement of that model on that device",
     Origin.TRANSFERRED: "known on another device, scaled by anchors",
-    Origin.EMULATED: "instructions of the real ARM kernels times anchors of that device",
+    Origin.EMULATED: "the real ARM kernels, run on an emulated core like that device's",
     Origin.PREDICTED: "a cost model fitted on that device's anchors",
     Origin.SCALED: "from specifications only; can never pass a budget",
 }

@@ -1,0 +1,89 @@
+"""The real emulator, where it is set up: its cores prove themselves, and real kernels run."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from weighin.gates.arm.cores import I8MM, NEON
+from weighin.gates.arm.machine import Machine
+from weighin.gates.arm.readings import arm_readings, prove_core
+from weighin.gates.arm.trust import Trusted, Untrusted
+from weighin.gates.child import Limits
+from weighin.gates.devices.bench import Bench, Candidate, HostSettings
+from weighin.gates.digest import sha256_of
+from weighin.gates.measurement import Measurement
+from weighin.gates.profile import load_profile
+from weighin.gates.variant import Format
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def test_the_emulator_is_right_on_the_core_with_matrix_products(
+    real_machine: Machine, bench: Bench
+) -> None:
+    trust = prove_core(real_machine, I8MM, (Format.LITERT,), bench)
+    assert isinstance(trust, Trusted), trust
+
+
+def test_a_core_that_is_not_what_it_is_said_to_be_is_seen(
+    real_machine: Machine, bench: Bench
+) -> None:
+    from dataclasses import replace
+
+    trust = prove_core(real_machine, replace(NEON, cpu="cortex-a76"), (Format.LITERT,), bench)
+    assert isinstance(trust, Untrusted)
+    assert "its core has dotprod" in trust.reason
+
+
+def test_real_arm_kernels_agree_on_a_small_classifier(
+    real_machine: Machine, tiny_tflite: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    one = Candidate(
+        label="tiny.tflite",
+        path=tiny_tflite,
+        format=Format.LITERT,
+        sha256=sha256_of(tiny_tflite),
+    )
+    found = arm_readings(
+        [one],
+        [load_profile("pixel-4")],
+        tiny_data,
+        real_machine,
+        tmp_path / "arm",
+        Limits(wall_seconds=120, memory_mib=3000),
+        NOW,
+        HostSettings(),
+    )
+    reading = found["tiny.tflite", "pixel-4"]
+    assert isinstance(reading, Measurement), reading
+    assert (reading.value, reading.n) == (0, 64)
+    assert dict(reading.conditions)["cpu"] == "cortex-a76"
+
+
+@pytest.mark.parametrize("format", [Format.LITERT, Format.ONNX])
+def test_a_broken_file_crashes_in_the_emulator_and_not_here(
+    real_machine: Machine, tmp_path: Path, tiny_data: Path, format: Format
+) -> None:
+    path = tmp_path / f"bad{format.suffix}"
+    path.write_bytes(b"\0" * 64)
+    one = Candidate(label=path.name, path=path, format=format, sha256=sha256_of(path))
+    from weighin.gates.arm.machine import interpreter, make_view
+    from weighin.gates.devices.children import predict
+
+    view = tmp_path / "view"
+    make_view(real_machine, NEON, view)
+    bench = Bench(
+        workdir=tmp_path / "work",
+        evaluation=tiny_data,
+        inputs=tiny_data,
+        limits=Limits(wall_seconds=60, memory_mib=3000),
+        settings=HostSettings(),
+        tick=lambda _what: None,
+        interpreter=interpreter(real_machine, NEON, view),
+    )
+    np.save(tmp_path / "rows.npy", np.arange(4))
+    (raw,) = predict(bench, [one], tmp_path / "rows.npy", "all")
+    assert set(raw.crashed) == {path.name}
+    assert not raw.found
