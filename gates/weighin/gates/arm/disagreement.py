@@ -14,11 +14,11 @@ from weighin.gates.arm.trust import Trusted
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import Metric
+from weighin.gates.stats import percent_interval
 
 Array = NDArray[Any]
 
 _METRIC = Metric.ARM_DISAGREEMENT_PERCENT
-_PERCENT = 100.0
 _REAL = "fiu"
 
 
