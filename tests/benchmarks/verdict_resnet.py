@@ -5,6 +5,7 @@ runs in ONNX Runtime through the product's own stage, on all 10,000 images, step
 the first 300.
 """
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ METRIC = Metric.ACCURACY_DROP_POINTS
 MARGIN = 1.0
 LIMITS = Limits(wall_seconds=1800, memory_mib=8000)
 FEW = 300
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "verdict.png"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,39 @@ WIDE = Damage(zero_percent=48.0, points=1.3, outcome=Outcome.UNDECIDED)
 """The same drop with twice as many flips: 10,000 images do not tell it from one point."""
 
 
-def family_figure() -> Iterator[Figure]:
-    """How many of the four come out as they should on all images and are open on few."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One damaged model: its readings on all images, step by step, and on few."""
+
+    damage: Damage
+    whole: Reading
+    steps: Reading
+    few: Reading
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [_outcome(self.damage.label, one) for one in (self.whole, self.steps, self.few)]
+
+    @property
+    def right(self) -> bool:
+        return self.outcomes == [self.damage.outcome, self.damage.outcome, Outcome.UNDECIDED]
+
+    def row(self) -> dict[str, object]:
+        said = self.outcomes
+        return {
+            "ResNet-20 with": self.damage.words,
+            "10,000 images": f"{_words(self.whole)}: {said[0]}",
+            "step by step": f"{_words(self.steps)}, {_rows(self.steps)}: {said[1]}",
+            f"{FEW} images": f"{_words(self.few)}: {said[2]}",
+        }
+
+
+def family() -> list[Judged]:
+    """Every damaged model, judged three times.
+
+    Raises:
+        SystemExit: the real model is not beside this checkout, or a file was not measured.
+    """
     if not (SHARED / FOLDER).is_dir():
         raise SystemExit(f"{SHARED / FOLDER} is not there: this needs the real ResNet-20")
     with tempfile.TemporaryDirectory() as name:
@@ -88,38 +121,100 @@ def family_figure() -> Iterator[Figure]:
         whole = _drops(files, sets[len(y)], work / "all", Quality())
         steps = _drops(files, sets[len(y)], work / "steps", Quality(margins=(MARGIN,)))
         few = _drops(files, sets[FEW], work / "few", Quality())
-    rows = tuple(_row(damage, whole, steps, few) for damage in (*DAMAGES, WIDE))
+    return [
+        Judged(damage=one, whole=whole[one.label], steps=steps[one.label], few=few[one.label])
+        for one in (*DAMAGES, WIDE)
+    ]
+
+
+def family_figure() -> Iterator[Figure]:
+    """How many of the four come out as they should on all images and are open on few."""
+    judged = family()
     yield Figure(
         name="resnet_family_verdicts_right",
-        value=sum(row["right"] is True for row in rows[: len(DAMAGES)]),
+        value=sum(one.right for one in judged if one.damage in DAMAGES),
         goal=len(DAMAGES),
         op=">=",
-        detail=f"margin {MARGIN:g} point, {len(y):,} images, open on {FEW}",
-        rows=rows,
+        detail=f"margin {MARGIN:g} point, all test images, step by step too, open on {FEW}",
+        rows=tuple(one.row() for one in judged),
     )
 
 
-def _row(
-    damage: Damage,
-    whole: Mapping[str, Reading],
-    steps: Mapping[str, Reading],
-    few: Mapping[str, Reading],
-) -> dict[str, object]:
-    label = damage.label
-    said = [_outcome(label, found[label]) for found in (whole, steps, few)]
+def draw(judged: list[Judged], path: Path) -> None:
+    """The intervals against the budget, on all images and on few."""
+    import vl_convert
+
+    values = []
+    for one in judged:
+        sets = (("10,000 images", one.whole), (f"{FEW} images", one.few))
+        for (title, reading), outcome in zip(sets, one.outcomes[::2], strict=True):
+            assert isinstance(reading, Measurement)
+            values.append(
+                {
+                    "variant": one.damage.words,
+                    "rows": title,
+                    "drop": reading.value,
+                    "lower": reading.lower,
+                    "upper": reading.upper,
+                    "verdict": outcome.value,
+                }
+            )
+    path.write_bytes(vl_convert.vegalite_to_png(_chart(values), scale=2))
+
+
+def _chart(values: list[dict[str, object]]) -> dict[str, object]:
+    colours = {"PASS": "#1a7f4b", "FAIL": "#b3261e", "UNDECIDED": "#8a6d00"}
+    colour = {
+        "field": "verdict",
+        "scale": {"domain": list(colours), "range": list(colours.values())},
+        "legend": {"title": None, "orient": "top"},
+    }
+    y = {
+        "field": "variant",
+        "sort": None,
+        "title": None,
+        "axis": {"labelLimit": 260, "ticks": False, "domain": False},
+    }
+    title = "points of accuracy lost, with the interval that the gate judges"
+    bars = {
+        "mark": {"type": "rule", "strokeWidth": 3},
+        "encoding": {
+            "x": {"field": "lower", "type": "quantitative", "title": title},
+            "x2": {"field": "upper"},
+            "color": colour,
+        },
+    }
+    points = {
+        "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+        "encoding": {"x": {"field": "drop", "type": "quantitative"}, "color": colour},
+    }
+    budget = {
+        "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#333"},
+        "encoding": {"x": {"datum": MARGIN}},
+    }
     return {
-        "damage": damage.words,
-        "all images": f"{_words(whole[label])}: {said[0]}",
-        "step by step": f"{_words(steps[label])}: {said[1]}",
-        f"{FEW} images": f"{_words(few[label])}: {said[2]}",
-        "right": said == [damage.outcome, damage.outcome, Outcome.UNDECIDED],
+        "background": "white",
+        "data": {"values": values},
+        "facet": {"field": "rows", "title": None, "header": {"labelFontSize": 13}},
+        "columns": 2,
+        "spec": {
+            "width": 330,
+            "height": 170,
+            "encoding": {"y": y},
+            "layer": [budget, bars, points],
+        },
+        "config": {"axis": {"labelFontSize": 12, "titleFontSize": 12}, "view": {"stroke": None}},
     }
 
 
 def _words(reading: Reading) -> str:
     if not isinstance(reading, Measurement):
         return reading.reason
-    return f"{reading.value:.2f} ({reading.lower:.2f} to {reading.upper:.2f}), n = {reading.n:,}"
+    return f"{reading.value:.2f} ({reading.lower:.2f} to {reading.upper:.2f})"
+
+
+def _rows(reading: Reading) -> str:
+    return f"{reading.n:,} rows" if isinstance(reading, Measurement) else "no rows"
 
 
 def _outcome(label: str, reading: Reading) -> Outcome:
@@ -191,3 +286,19 @@ def _spoil(model: Any, damage: Damage) -> None:
             least = sizes.kthvalue(count).values
             for one in weights:
                 one[one.abs() <= least] = 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draw", type=Path, default=PICTURE, help="the picture (%(default)s)")
+    args = parser.parse_args()
+    judged = family()
+    rows = [one.row() for one in judged]
+    print(f"| {' | '.join(rows[0])} |\n| {' | '.join('---' for _ in rows[0])} |")
+    for row in rows:
+        print(f"| {' | '.join(map(str, row.values()))} |")
+    draw(judged, args.draw)
+
+
+if __name__ == "__main__":
+    main()
