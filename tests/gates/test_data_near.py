@@ -103,6 +103,7 @@ def test_pictures_that_only_resemble_each_other_are_none(images: Images) -> None
     [
         pytest.param(lambda x: x.transpose(0, 3, 1, 2), id="channels-first"),
         pytest.param(lambda x: x[..., 0], id="grey"),
+        pytest.param(lambda x: x.repeat(3, axis=1).repeat(5, axis=2), id="large-and-oblong"),
         pytest.param(lambda x: (x * 255).astype(np.uint8), id="bytes"),
     ],
 )
