@@ -91,6 +91,8 @@ def seconds(evaluation: Images, training: Images, labels: tuple[Any, Any]) -> No
             report = check_data(paths, contract, cache)
             took = f"{time.perf_counter() - start:.2f} s ({time.process_time() - cpu:.1f} CPU s)"
             say(f"  {name}: {took}, {len(report.results)} expectations, ok: {report.ok}")
+        for near in report.near:
+            say(f"  near duplicates: {near.near} in the {near.other} data, {near.among} within")
         start = time.perf_counter()
         found = len(near_pairs(evaluation, training)[0])
         say(f"  near duplicates alone: {time.perf_counter() - start:.2f} s, {found} found")

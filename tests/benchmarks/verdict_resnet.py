@@ -98,6 +98,7 @@ class Judged:
         said = self.outcomes
         return {
             "ResNet-20 with": self.damage.words,
+            "rows lost, won": _flips(self.whole),
             "10,000 images": f"{_words(self.whole)}: {said[0]}",
             "step by step": f"{_words(self.steps)}, {_rows(self.steps)}: {said[1]}",
             f"{FEW} images": f"{_words(self.few)}: {said[2]}",
@@ -175,22 +176,27 @@ def _chart(values: list[dict[str, object]]) -> dict[str, object]:
         "title": None,
         "axis": {"labelLimit": 260, "ticks": False, "domain": False},
     }
-    title = "points of accuracy lost, with the interval that the gate judges"
+    title = "points lost, with the interval that is judged"
     bars = {
         "mark": {"type": "rule", "strokeWidth": 3},
         "encoding": {
             "x": {"field": "lower", "type": "quantitative", "title": title},
             "x2": {"field": "upper"},
+            "y": y,
             "color": colour,
         },
     }
     points = {
         "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-        "encoding": {"x": {"field": "drop", "type": "quantitative"}, "color": colour},
+        "encoding": {
+            "x": {"field": "drop", "type": "quantitative"},
+            "y": y,
+            "color": colour,
+        },
     }
     budget = {
         "mark": {"type": "rule", "strokeDash": [5, 4], "color": "#333"},
-        "encoding": {"x": {"datum": MARGIN}},
+        "encoding": {"x": {"datum": MARGIN}, "y": {"value": 0}, "y2": {"value": "height"}},
     }
     return {
         "background": "white",
@@ -200,7 +206,6 @@ def _chart(values: list[dict[str, object]]) -> dict[str, object]:
         "spec": {
             "width": 330,
             "height": 170,
-            "encoding": {"y": y},
             "layer": [budget, bars, points],
         },
         "config": {"axis": {"labelFontSize": 12, "titleFontSize": 12}, "view": {"stroke": None}},
@@ -211,6 +216,11 @@ def _words(reading: Reading) -> str:
     if not isinstance(reading, Measurement):
         return reading.reason
     return f"{reading.value:.2f} ({reading.lower:.2f} to {reading.upper:.2f})"
+
+
+def _flips(reading: Reading) -> str:
+    said = dict(reading.conditions) if isinstance(reading, Measurement) else {}
+    return f"{said.get('flips_right_to_wrong')}, {said.get('flips_wrong_to_right')}"
 
 
 def _rows(reading: Reading) -> str:

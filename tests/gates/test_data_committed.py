@@ -163,6 +163,25 @@ BAD = {
         type="expect_column_kl_divergence_to_be_less_than",
         kwargs={"column": "label", "partition_object": {}, "threshold": 1},
     ),
+    "shares-above-one": one(
+        type="expect_column_kl_divergence_to_be_less_than",
+        kwargs={
+            "column": "label",
+            "partition_object": {"values": [0, 1], "weights": [1, 1]},
+            "threshold": 1,
+        },
+    ),
+    "a-share-too-few": one(
+        type="expect_column_kl_divergence_to_be_less_than",
+        kwargs={
+            "column": "label",
+            "partition_object": {"values": [0, 1], "weights": [1]},
+            "threshold": 1,
+        },
+    ),
+    "set-is-a-text": one(
+        type="expect_column_values_to_be_in_set", kwargs={"column": "label", "value_set": "012"}
+    ),
     "bound-is-a-parameter": one(kwargs={"column": "lowest", "min_value": {"$PARAMETER": "x"}}),
     "nested-too-deep": "[" * 100_000,
 }

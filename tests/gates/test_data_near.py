@@ -38,16 +38,18 @@ def pictures(random: np.random.Generator, count: int) -> Images:
         shape = np.where(sharp, far < size, np.exp(-((far / size) ** 2)))
         light, colour = random.uniform(-0.4, 0.4, (count, 1, 1, 1)), (count, 1, 1, 3)
         found += shape[..., None] * (light + random.uniform(-0.1, 0.1, colour))
-    return np.asarray(np.clip(found + random.normal(0, 0.02, found.shape), 0, 1), np.float32)
+    noise = random.normal(0, 0.02, found.shape)
+    shown: Images = np.asarray(np.clip(found + noise, 0, 1), np.float32)
+    return shown
 
 
 def shifted(x: Images) -> Images:
-    return np.roll(x, (1, -1), axis=(1, 2))
+    moved: Images = np.roll(x, (1, -1), axis=(1, 2))
+    return moved
 
 
 def brighter(x: Images) -> Images:
-    lighter: Images = np.clip(x * 1.15 + 0.05, 0, 1)
-    return lighter
+    return np.asarray(np.clip(x * 1.15 + 0.05, 0, 1), np.float32)
 
 
 def noisy(x: Images) -> Images:
@@ -101,6 +103,7 @@ def test_pictures_that_only_resemble_each_other_are_none(images: Images) -> None
     [
         pytest.param(lambda x: x.transpose(0, 3, 1, 2), id="channels-first"),
         pytest.param(lambda x: x[..., 0], id="grey"),
+        pytest.param(lambda x: x.repeat(3, axis=1).repeat(5, axis=2), id="large-and-oblong"),
         pytest.param(lambda x: (x * 255).astype(np.uint8), id="bytes"),
     ],
 )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from weighin.gates.data_ask import Expected, question
-from weighin.gates.wire import list_of, object_of, text_of
+from weighin.gates.wire import list_of, number_of, object_of, only, text_of
 
 SUFFIX = ".suite.json"
 GENERATED = "weighin data freeze"
@@ -169,6 +169,20 @@ def _check_arguments(arguments: Mapping[str, Any], allowed: AbstractSet[str]) ->
     for name in allowed & {"column", "value_set", "value", "threshold", "partition_object"}:
         if arguments.get(name) in (None, [], {}, ""):
             raise ValueError(f"{name} is missing or empty")
+    if "value_set" in allowed and not isinstance(arguments["value_set"], list):
+        raise ValueError("value_set is not a list")
+    if "partition_object" in allowed:
+        _check_shares(arguments["partition_object"])
+
+
+def _check_shares(document: object) -> None:
+    """Great Expectations raises in the middle of a run over anything else."""
+    fields = object_of(document, "partition_object")
+    only(fields, "values", "weights")
+    values, weights = list_of(fields, "values"), list_of(fields, "weights")
+    shares = [number_of({"weight": weight}, "weight") for weight in weights]
+    if len(values) != len(shares) or min(shares, default=-1) < 0 or abs(sum(shares) - 1) > 1e-6:
+        raise ValueError("partition_object: a share for each value is needed, together 1")
 
 
 def _is_number(value: object) -> bool:

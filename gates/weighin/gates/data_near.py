@@ -3,11 +3,11 @@
     rows -> short descriptors -> the likeliest partners (a matrix product) -> exact comparison
 
 Images ([h, w], [h, w, c] or [c, h, w], sides of 16 and more) are compared at every shift of up
-to one pixel, after the best change of brightness and contrast: near is what correlates at
-:data:`NEAR_IMAGES` or more. Other rows of 8 values and more are compared value by value, in
-standard deviations of each column: near is a distance (root mean square) of :data:`NEAR_VALUES`
-or less. What this module does not do: it sees no rotation, flip, crop or zoom, and no image
-that is a plain colour; it judges nothing.
+to one pixel (large ones after they were shrunk to sides of 32 to 63), after the best change of
+brightness and contrast: near is what correlates at :data:`NEAR_IMAGES` or more. Other rows of 8
+values and more are compared value by value, in standard deviations of each column: near is a
+distance (root mean square) of :data:`NEAR_VALUES` or less. What this module does not do: it
+sees no rotation, flip, crop or zoom, and no image that is a plain colour; it judges nothing.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,6 +23,7 @@ FEWEST_VALUES = 8
 _CHANNELS = (1, 3, 4)
 _PARTNERS = 3
 _GRID = 8
+_SIDE = 32
 _PROBABLE = 0.7
 _DIRECTIONS = 48
 _BLOCK = 500
@@ -84,10 +85,17 @@ def _image_axes(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
 
 
 def _images(x: NDArray[Any], axes: tuple[int, int, int]) -> NDArray[Any]:
-    """A view of the rows as [n, h, w, c]."""
-    if axes[2] < 0:
-        return x[..., None]
-    return x.transpose(0, *(axis + 1 for axis in axes))
+    """The rows as [n, h, w, c]; large ones shrunk to sides of 32 to 63, which bounds the work."""
+    view = x[..., None] if axes[2] < 0 else x.transpose(0, *(axis + 1 for axis in axes))
+    factor = min(view.shape[1:3]) // _SIDE
+    if factor < 2:
+        return view
+    high, wide = (size // factor for size in view.shape[1:3])
+    fields = (high, factor, wide, factor, view.shape[3])
+    shrunk = np.empty((len(view), high, wide, view.shape[3]), np.float32)
+    for place, row in enumerate(view):
+        shrunk[place] = row[: high * factor, : wide * factor].reshape(fields).mean(axis=(1, 3))
+    return shrunk
 
 
 def _near_images(x: NDArray[Any], other: NDArray[Any], *, same: bool) -> Iterator[Pairs]:
