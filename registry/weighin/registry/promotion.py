@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from weighin.gates.errors import EvidenceError
-from weighin.gates.evidence import Statement
 from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import VS_RELEASE, Budget, Metric
+from weighin.gates.statement import Statement
 from weighin.gates.weigh_in import DataDigest
 from weighin.registry.baseline import applied, believed, regresses
 from weighin.registry.changes import changes
