@@ -122,7 +122,10 @@ def statement_from_json(document: object) -> Statement:
     outer = wire.object_of(document, "statement")
     wire.only(outer, "_type", "subject", "predicateType", "predicate")
     if (outer.get("_type"), outer.get("predicateType")) != (STATEMENT_TYPE, PREDICATE_TYPE):
-        raise ValueError(f"not an evidence statement: {outer.get('predicateType')!r}")
+        raise ValueError(
+            f"not an evidence statement of this kind ({PREDICATE_TYPE}), but "
+            f"{outer.get('predicateType')!r}; weigh the model again: weighin run"
+        )
     fields = wire.object_of(outer.get("predicate"), "predicate")
     wire.only(fields, *Statement.__dataclass_fields__, "plan_covers", "verdict")
     if fields.get("plan_covers") != PLAN_COVERS:

@@ -101,7 +101,8 @@ def stale(proofs: Iterable[Proof], policy: Policy) -> tuple[str, ...]:
         for check in verdict_of(statement, policy).checks:
             told = check.reading
             if check.budget.metric in VS_RELEASE and told not in known:
-                found.append(f"{statement.variant.label} on {statement.device}: {check.reason}")
+                about = f"{statement.variant.label} on {statement.device}"
+                found.append(f"{about}: {check.budget.metric}: {check.reason}")
                 break
     return tuple(found)
 
