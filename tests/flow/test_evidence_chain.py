@@ -91,6 +91,13 @@ def test_an_edited_report_is_not_believed_and_its_first_wrong_field_is_named(
     assert "readings[size_mib].value is 900" in said
 
 
+def test_without_any_report_the_evidence_is_promoted_all_the_same(weighed: Path) -> None:
+    (weighed / ".weighin/runs/tiny/v1/report.json").unlink()
+    promotion = promoted(weighed)
+    assert labels(promotion) == {"float32.onnx", "int8.onnx"}
+    assert "has no report yet" in promotion.notes[0]
+
+
 def resign(root: Path) -> None:
     """Everything signed anew by somebody whom nobody trusts."""
     keys, stranger = trusted_keys(open_project(root)), CryptoSigner.generate_ed25519()

@@ -15,7 +15,6 @@ from weighin.gates.errors import EvidenceError
 from weighin.gates.estimate import Estimate
 from weighin.gates.evidence import (
     PAYLOAD_TYPE,
-    Statement,
     sign_statement,
     statement_about_file,
     verify_statement,
@@ -24,6 +23,7 @@ from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
 from weighin.gates.signing import CryptoSigner
 from weighin.gates.slices import Slice
+from weighin.gates.statement import Statement
 from weighin.gates.stats import PairedCounts
 from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import DataDigest

@@ -21,10 +21,10 @@ from weighin.gates.weigh_in import Result, WeighIn
 from weighin.plugin.config import parse_config
 from weighin.plugin.evidence_files import sign_all
 from weighin.plugin.evidence_keys import trusted_keys
+from weighin.plugin.offer import compared_with, read_offer
 from weighin.plugin.plan import Plan, make_plan
 from weighin.plugin.project import Project
 from weighin.plugin.promote import policy_of, verified
-from weighin.plugin.regression import compared_with, read_offer
 from weighin.plugin.scales import Scales
 from weighin.plugin.setup import init_project
 from weighin.plugin.weighing import weigh_variants

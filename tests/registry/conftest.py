@@ -11,11 +11,12 @@ from threading import Thread
 
 import pytest
 
-from weighin.gates.evidence import Statement, sign_statement, verify_statement
+from weighin.gates.evidence import sign_statement, verify_statement
 from weighin.gates.judge import Moment
 from weighin.gates.measurement import ANY_DEVICE, Measurement
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.signing import Signer
+from weighin.gates.statement import Statement
 from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import DataDigest
 from weighin.registry.channel import Publication, create_channel, publish

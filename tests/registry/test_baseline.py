@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from weighin.gates.evidence import Statement
 from weighin.gates.judge import Outcome
 from weighin.gates.measurement import Baseline, Measurement
 from weighin.gates.metric import Budget, Metric, Origin
+from weighin.gates.statement import Statement
 from weighin.gates.variant import Format
 from weighin.registry.baseline import baseline_of
 from weighin.registry.channel import current_release, released_file

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from weighin.gates.evidence import Statement, sign_statement
+from weighin.gates.evidence import sign_statement
 from weighin.gates.report.document import from_document, to_document
 from weighin.gates.signing import CryptoSigner
+from weighin.gates.statement import Statement
 from weighin.gates.weigh_in import Result, WeighIn
-from weighin.registry.chain import Chain, Facts, ReportFile, State, trace
+from weighin.registry.chain import trace
+from weighin.registry.chain_records import Chain, Facts, ReportFile, State
 from weighin.registry.channel import current_release, publish
 from weighin.registry.report_match import first_difference
 

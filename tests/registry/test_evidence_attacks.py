@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weighin.gates.errors import EvidenceError
-from weighin.gates.evidence import PAYLOAD_TYPE, Statement, sign_statement, verify_statement
+from weighin.gates.evidence import PAYLOAD_TYPE, sign_statement, verify_statement
 from weighin.gates.signing import CryptoSigner, Signer
+from weighin.gates.statement import Statement
 from weighin.registry.promotion import Policy, Proof, gaps, promote
 
 if TYPE_CHECKING:

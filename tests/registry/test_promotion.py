@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weighin.gates.errors import EvidenceError
-from weighin.gates.evidence import Statement, sign_statement, verify_statement
+from weighin.gates.evidence import sign_statement, verify_statement
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.signing import CryptoSigner
+from weighin.gates.statement import Statement
 from weighin.registry.promotion import Proof, promote, verdict_of
 
 if TYPE_CHECKING:

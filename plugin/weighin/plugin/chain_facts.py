@@ -30,7 +30,7 @@ from weighin.plugin.project import Project
 from weighin.plugin.promote import policy_of
 from weighin.plugin.results import REPORT_JSON, load_evidence, load_weigh_in
 from weighin.plugin.source import content_digest
-from weighin.registry.chain import Facts, ReportFile
+from weighin.registry.chain_records import Facts, ReportFile
 from weighin.registry.channel import current_release
 from weighin.registry.promotion import Policy, Proof
 from weighin.registry.release import Release

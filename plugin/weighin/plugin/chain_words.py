@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from weighin.gates.report.words import plain
-from weighin.registry.chain import Chain, Examined, Link, State
+from weighin.registry.chain_records import Chain, Examined, Link, State
 
 SCHEMA = "weighin/chain/v1"
 WIDTH = 80

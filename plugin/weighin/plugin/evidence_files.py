@@ -5,8 +5,9 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 
-from weighin.gates.evidence import Statement, sign_statement
+from weighin.gates.evidence import sign_statement
 from weighin.gates.judge import Verdict
+from weighin.gates.statement import Statement
 from weighin.gates.weigh_in import Result, WeighIn
 from weighin.plugin.config import Config
 from weighin.plugin.evidence_keys import evidence_signer, signing

@@ -34,13 +34,13 @@ from weighin.plugin.console import Progress
 from weighin.plugin.contract import contract_for
 from weighin.plugin.event import Registration
 from weighin.plugin.mlflow_store import Connection, download, find_version
+from weighin.plugin.offer import compared_with, read_offer
 from weighin.plugin.passes.distill import TrainingSettings
 from weighin.plugin.plan import Plan, make_plan
 from weighin.plugin.project import Project, parse_reference
 from weighin.plugin.publish import publish_weigh_in, refuse, still_good
 from weighin.plugin.recipe import Recipe
 from weighin.plugin.reference import Reference, keep_reference
-from weighin.plugin.regression import compared_with, read_offer
 from weighin.plugin.released import with_drift
 from weighin.plugin.scales import Scales
 from weighin.plugin.source import Source, inspect_source

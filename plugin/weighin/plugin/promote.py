@@ -70,11 +70,20 @@ def promote_version(project: Project, name: str, version: str) -> Promotion:
             registration = find_version(connection, name, version)
             run_id = _report_run(registration, policy.plan_digest)
             _publish(project, release, proofs, envelopes, now)
-            remember_release(project, name, version)
             _tell_mlflow(project, connection, registration, run_id, release, proofs)
+        forgotten = _remember(project, name, version) if release.variants else ()
     known = _reported(project.results(name, version))
-    notes = (*gaps(proofs, policy, known), *stale(proofs, policy))
+    notes = (*gaps(proofs, policy, known), *stale(proofs, policy), *forgotten)
     return Promotion(release=release, notes=notes)
+
+
+def _remember(project: Project, name: str, version: str) -> tuple[str, ...]:
+    """Keep what the data looked like; a report that cannot be read takes back no release."""
+    try:
+        remember_release(project, name, version)
+    except WeighinError as error:
+        return (f"the next weigh-in's data is not compared with this one's: {error}",)
+    return ()
 
 
 def _reported(folder: Path) -> tuple[str, ...]:

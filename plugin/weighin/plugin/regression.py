@@ -8,56 +8,26 @@ every version due again; promotion looks at the channel itself.
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from weighin.gates.devices.bench import Candidate, HostSettings
 from weighin.gates.devices.host_compare import Comparison, compare_on_host
-from weighin.gates.errors import StoreError
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import OF_THE_FILE, RELATIVE, VS_RELEASE, Budget, Metric
 from weighin.gates.profile import HOST
 from weighin.gates.regression import Released, compared_metric, growth, unchanged
 from weighin.gates.variant import Variant
-from weighin.gates.weigh_in import Compared
 from weighin.plugin.console import Progress
+from weighin.plugin.offer import Offer, wanted_of
 from weighin.plugin.phones import PREDICTED, predict_file
 from weighin.plugin.plan import Plan, Target
-from weighin.plugin.project import Project
 from weighin.plugin.scales import Scales, candidate_of
 from weighin.registry.baseline import applied, baseline_of
-from weighin.registry.channel import current_release, released_file
 from weighin.registry.files import holds
 from weighin.registry.release import Release, ReleasedVariant
 
 Readings = Mapping[Metric, Reading]
 ByDevice = Mapping[str, tuple[Reading, ...]]
 """What is known of one variant by itself, on each device."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What the channel offers for a model now.
-
-    Attributes:
-        channel: Name of the channel.
-        folder: Where the channel is.
-        release: What it offers; ``None`` if nothing.
-        problem: Why the channel cannot be read; empty if it can.
-    """
-
-    channel: str
-    folder: Path
-    release: Release | None
-    problem: str = ""
-
-    def file(self, released: ReleasedVariant) -> Path:
-        """Where a file of the release is."""
-        assert self.release is not None  # noqa: S101 - it came from there
-        return released_file(self.folder, self.channel, self.release, released)
-
-    def name(self, released: ReleasedVariant) -> str:
-        """How people call a file of the release: ``v1 int8.tflite``."""
-        return f"v{self.release.version if self.release else '?'} {released.label}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,31 +41,6 @@ class Against:
 
     budgets: tuple[Budget, ...]
     readings: tuple[Reading, ...]
-
-
-def read_offer(project: Project, plan: Plan) -> Offer | None:
-    """What the channel offers, if a budget asks for it; a channel that cannot be read says why."""
-    if not _wanted(budget for target in plan.targets for budget in target.budgets):
-        return None
-    name, release, problem = project.config.channel.name, None, ""
-    try:
-        release = current_release(project.channel, name, plan.model)
-    except StoreError as error:
-        problem = str(error)
-    return Offer(channel=name, folder=project.channel, release=release, problem=problem)
-
-
-def compared_with(plan: Plan, offer: Offer | None) -> tuple[Compared, ...]:
-    """For the report: what each device with such a budget was compared with."""
-    found: list[Compared] = []
-    for target in plan.targets if offer is not None else ():
-        if offer is None or not _wanted(target.budgets):
-            continue
-        best = offer.release.best_for(target.device) if offer.release is not None else None
-        words = f"channel '{offer.channel}' offers {offer.name(best)}" if best else ""
-        first = f"first release for {target.device}: nothing to compare with"
-        found.append(Compared(device=target.device, words=offer.problem or words or first))
-    return tuple(found)
 
 
 def against_release(
@@ -146,7 +91,7 @@ def _against(
 ) -> Against:
     """One variant on one device: what applies, and what is known of it."""
     budgets, offer = target.budgets, asked.offer
-    wanted = _wanted(budgets)
+    wanted = wanted_of(budgets)
     if offer is None or not wanted:
         return Against(budgets=applied(budgets, None), readings=())
     if offer.problem:
@@ -259,7 +204,7 @@ def _pairings(variants: Sequence[Variant], plan: Plan, release: Release) -> tupl
     found: dict[str, _Pairing] = {}
     for target in plan.targets:
         at_host = target.device == HOST
-        metrics = frozenset(m for m in _wanted(target.budgets) if at_host or m in OF_THE_FILE)
+        metrics = frozenset(m for m in wanted_of(target.budgets) if at_host or m in OF_THE_FILE)
         for variant in variants if metrics else ():
             baseline = baseline_of(release, target.device, variant)
             if baseline is None or baseline.sha256 == variant.sha256:
@@ -309,10 +254,6 @@ def _settings(settings: HostSettings, plan: Plan) -> HostSettings:
 
 def _released(baseline: ReleasedVariant, offer: Offer) -> Released:
     return Released(sha256=baseline.sha256, name=offer.name(baseline))
-
-
-def _wanted(budgets: Iterable[Budget]) -> tuple[Metric, ...]:
-    return tuple(budget.metric for budget in budgets if budget.metric in VS_RELEASE)
 
 
 def _unreadable(metrics: Iterable[Metric], offer: Offer) -> tuple[Reading, ...]:

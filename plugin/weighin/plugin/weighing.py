@@ -13,9 +13,10 @@ from weighin.gates.profile import HOST, load_profile
 from weighin.gates.variant import Variant
 from weighin.gates.weigh_in import Result
 from weighin.plugin.console import Progress
+from weighin.plugin.offer import Offer
 from weighin.plugin.phones import PREDICTED, predict_file
 from weighin.plugin.plan import Plan
-from weighin.plugin.regression import Against, Offer, against_release
+from weighin.plugin.regression import Against, against_release
 from weighin.plugin.scales import Scales, candidate_of
 
 _ARM = Metric.ARM_DISAGREEMENT_PERCENT

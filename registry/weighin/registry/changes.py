@@ -6,8 +6,8 @@ finds the causes that a statement lets it see.
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from weighin.gates.evidence import Statement
 from weighin.gates.metric import VS_RELEASE, Budget
+from weighin.gates.statement import Statement
 from weighin.gates.weigh_in import DataDigest
 
 Pairs = tuple[tuple[str, str], ...]

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from weighin.gates.errors import EvidenceError
-from weighin.gates.evidence import Statement
 from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import VS_RELEASE, Budget, Metric
+from weighin.gates.statement import Statement
 from weighin.gates.weigh_in import DataDigest
 from weighin.registry.baseline import applied, believed, regresses
 from weighin.registry.changes import changes
@@ -101,7 +101,8 @@ def stale(proofs: Iterable[Proof], policy: Policy) -> tuple[str, ...]:
         for check in verdict_of(statement, policy).checks:
             told = check.reading
             if check.budget.metric in VS_RELEASE and told not in known:
-                found.append(f"{statement.variant.label} on {statement.device}: {check.reason}")
+                about = f"{statement.variant.label} on {statement.device}"
+                found.append(f"{about}: {check.budget.metric}: {check.reason}")
                 break
     return tuple(found)
 

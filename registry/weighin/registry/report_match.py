@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterable, Sequence
 
 from weighin.gates import wire
-from weighin.gates.evidence import Statement
 from weighin.gates.judge import Verdict
 from weighin.gates.report.document import to_document
+from weighin.gates.statement import Statement
 from weighin.gates.weigh_in import Result, WeighIn
 from weighin.registry.promotion import Proof
 

@@ -27,6 +27,7 @@ from weighin.gates.metric import RELATIVE, Metric
 from weighin.gates.regression import Released, Timed, drop, growth, latency_growth
 
 _INPUT_ROWS = 32
+_CHANGED = "the file changed while it was measured"
 _DIVIDED = tuple(m for m in RELATIVE if m is not Metric.LATENCY_VS_RELEASE_PERCENT)
 
 Known = Mapping[str, Mapping[Metric, Reading]]
@@ -168,6 +169,8 @@ def _outputs(comparison: Comparison) -> Path | str:
     for raw in on.predict(_bench(comparison), [one], rows, "released"):
         if one.label in raw.crashed:
             return raw.crashed[one.label]
+        if not _is_whole(one):
+            return _CHANGED
         raw.found[one.label].replace(kept)
     return kept
 
@@ -205,6 +208,10 @@ def _timed(todo: Sequence[Candidate], comparison: Comparison) -> list[tuple[Cand
     if released.label in raw.crashed:
         why = f"the released file {comparison.name}: {raw.crashed[released.label]}"
         return [(one, Unreadable(metric=metric, reason=why)) for one in todo]
+    changed = [one for one in (*todo, released) if not _is_whole(one)]
+    if changed:
+        why = f"{', '.join(one.label for one in changed)}: {_CHANGED}"
+        return [(one, Unreadable(metric=metric, reason=why)) for one in todo]
     theirs = raw.found.get(released.label, ())
     return [
         (one, Unreadable(metric=metric, reason=raw.crashed[one.label]))
@@ -212,6 +219,14 @@ def _timed(todo: Sequence[Candidate], comparison: Comparison) -> list[tuple[Cand
         else (one, _ratio(one, raw.found.get(one.label, ()), theirs, comparison))
         for one in todo
     ]
+
+
+def _is_whole(one: Candidate) -> bool:
+    """Whether the file is still the one that a number is to speak of."""
+    try:
+        return sha256_of(one.path) == one.sha256
+    except FileNotFoundError:
+        return False
 
 
 def _ratio(
