@@ -48,7 +48,7 @@ class _Emulation:
     """What one core said: whether it is trusted, and the files' outputs."""
 
     trust: Trusted | Untrusted
-    outputs: Raw[Path] = field(default_factory=Raw)
+    outputs: Raw[Path] = field(default_factory=lambda: Raw[Path]())
 
 
 def arm_readings(
