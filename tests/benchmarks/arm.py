@@ -22,6 +22,7 @@ from weighin.gates.arm.cores import CORES, I8MM, Core
 from weighin.gates.arm.disagreement import compare
 from weighin.gates.arm.machine import Machine, NotReady, interpreter, make_view, open_machine
 from weighin.gates.arm.readings import SAMPLED_ROWS, prove_core, sample_rows
+from weighin.gates.arm.trust import models_objection
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import Bench, Candidate, HostSettings
 from weighin.gates.devices.children import predict
@@ -76,6 +77,9 @@ def run_core(machine: Machine, core: Core, files: Sequence[Candidate], bench: Be
     print(f"{core.name} (-cpu {core.cpu}): {words}; {cpu_seconds() - before:.1f} s of CPU")
     make_view(machine, core, own.workdir / "view")
     start = interpreter(machine, core, own.workdir / "view")
+    for format in sorted({one.format for one in files}) if core not in CORES else ():
+        wrong = models_objection(machine, core, format, own)
+        print(f"  known models of {format}, whatever the version: {wrong or 'right'}")
     for one in files:
         here = outputs(replace(bench, workdir=bench.workdir / one.label), one)
         before = cpu_seconds()
