@@ -7,12 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from weighin.gates.arm.machine import Machine, NotReady, open_machine
+from weighin.gates.arm.machine import (
+    Machine,
+    Manifest,
+    NotReady,
+    digests,
+    open_machine,
+    write_manifest,
+)
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import Bench, HostSettings
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.variant import Format
 
+RUNTIMES = (Format.LITERT, Format.ONNX)
 LIMITS = Limits(wall_seconds=60, memory_mib=2000)
 
 FAKE = """#!{python} -I
@@ -88,6 +96,8 @@ def artifacts():
         if LIE == "other shape":
             outputs = outputs[:-1]
         np.save(item["outputs"], outputs)
+        if LIE == "changes the machine":
+            Path(sys.argv[0]).with_name("more").write_text("")
         if LIE == "no array":
             Path(item["outputs"]).write_bytes(b"garbage")
 
@@ -115,13 +125,18 @@ def emulator(tmp_path: Path) -> Emulator:
         script = folder / "qemu-aarch64"
         script.write_text(FAKE.format(python=sys.executable, lie=lie, version=version))
         script.chmod(0o755)
-        names = (runtime_of(format).split() for format in (Format.LITERT, Format.ONNX))
-        return Machine(
-            emulator=script,
-            root=folder / "root",
-            python=folder / "root" / "python",
-            runtimes=tuple((name, version) for name, version in names),
+        manifest = Manifest(
+            emulator=script.name,
+            root="root",
+            python="root/python",
+            runtimes={one.runtime_package: runtime_of(one).split()[1] for one in RUNTIMES},
+            downloads={},
+            files=dict(digests(folder)),
         )
+        write_manifest(manifest, folder)
+        machine = open_machine(folder)
+        assert isinstance(machine, Machine)
+        return machine
 
     return make
 

@@ -30,9 +30,9 @@ def onnx_file(path: Path, kind: str) -> Path:
     from onnx import TensorProto, helper, numpy_helper
 
     node, half = helper.make_node, np.ones((1, 2), np.float16)
-    whole, to = half.astype(np.float32), {"to": TensorProto.FLOAT16}
+    whole = half.astype(np.float32)
     inner = helper.make_graph(
-        [node("Cast", ["x"], ["z"], **to)],
+        [node("Cast", ["x"], ["z"], to=TensorProto.FLOAT16)],
         "inner",
         [],
         [helper.make_tensor_value_info("z", TensorProto.FLOAT16, [1, 2])],
@@ -47,14 +47,17 @@ def onnx_file(path: Path, kind: str) -> Path:
         case "weights":
             return written(path, [node("Add", ["x", "w"], ["y"])], {"w": half}, ends=10)
         case "cast":
-            nodes = [node("Cast", ["x"], ["v"], **to), node("Cast", ["v"], ["y"], to=1)]
+            nodes = [
+                node("Cast", ["x"], ["v"], to=TensorProto.FLOAT16),
+                node("Cast", ["v"], ["y"], to=1),
+            ]
             return written(path, nodes, {})
         case "constant":
             return written(path, [node("Constant", [], ["y"], value=constant)], {})
         case _:
             yes = np.array(True)
-            branches = {"then_branch": inner, "else_branch": inner}
-            return written(path, [node("If", ["yes"], ["y"], **branches)], {"yes": yes})
+            both = node("If", ["yes"], ["y"], then_branch=inner, else_branch=inner)
+            return written(path, [both], {"yes": yes})
 
 
 @pytest.mark.parametrize("kind", ["stored", "whole"])

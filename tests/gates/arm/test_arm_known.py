@@ -34,7 +34,7 @@ def test_litert_on_this_machine_gives_the_known_answers(known: Known, tmp_path: 
 def test_the_onnx_reference_implementation_gives_the_known_answers(known: Known) -> None:
     from onnx.reference import ReferenceEvaluator
 
-    model = ReferenceEvaluator(known.content)
+    model: Any = ReferenceEvaluator(known.content)
     outputs = [model.run(None, {"x": row[None]})[0] for row in known_rows()]
     assert answer_objection(known, np.concatenate(outputs)) is None
 

@@ -144,6 +144,16 @@ def test_what_cannot_be_believed_is_undecided_and_says_why(
     assert outcome(reading, one) is Outcome.UNDECIDED
 
 
+def test_a_file_that_changes_the_machine_takes_every_reading_with_it(
+    emulator: Emulator, read: Callable[..., Readings], tiny_tflite: Path
+) -> None:
+    one = candidate(tiny_tflite)
+    found = read(emulator("changes the machine"), [one], (PIXEL_1, PIXEL_4))
+    for reading in found.values():
+        assert isinstance(reading, Unreadable)
+        assert "is not what was set up (more was added)" in reading.reason
+
+
 def test_without_a_machine_everything_is_undecided(
     read: Callable[..., Readings], tiny_tflite: Path
 ) -> None:

@@ -33,12 +33,14 @@ class Machine:
     """An emulator, and the arm64 files that it runs.
 
     Attributes:
+        folder: Where its manifest is.
         emulator: The ``qemu-aarch64`` program.
         root: Folder with the arm64 ``usr``.
         python: The arm64 Python, below ``root``.
         runtimes: Runtime package and version in it, such as ``("onnxruntime", "1.31.1")``.
     """
 
+    folder: Path
     emulator: Path
     root: Path
     python: Path
@@ -85,6 +87,7 @@ def open_machine(folder: Path) -> Machine | NotReady:
     if changed is not None:
         return NotReady(reason=_broken(folder, changed))
     return Machine(
+        folder=folder,
         emulator=folder / manifest.emulator,
         root=folder / manifest.root,
         python=folder / manifest.python,

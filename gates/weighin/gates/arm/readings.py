@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 from weighin.gates.arm.cores import Core, Fit, NoCore, core_of
 from weighin.gates.arm.disagreement import arm_disagreement
 from weighin.gates.arm.half_floats import half_floats
-from weighin.gates.arm.machine import REMEDY, Machine, NotReady, interpreter, make_view
+from weighin.gates.arm.machine import (
+    REMEDY,
+    Machine,
+    NotReady,
+    interpreter,
+    make_view,
+    open_machine,
+)
 from weighin.gates.arm.trust import Trusted, Untrusted, prove
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw, Tick, unfit
@@ -48,7 +55,7 @@ class _Emulation:
     """What one core said: whether it is trusted, and the files' outputs."""
 
     trust: Trusted | Untrusted
-    outputs: Raw[Path] = field(default_factory=Raw)
+    outputs: Raw[Path] = field(default_factory=lambda: Raw[Path]())
 
 
 def arm_readings(
@@ -90,7 +97,7 @@ def arm_readings(
         bench = _bench(evaluation, workdir, limits, settings, tick)
         here = _outputs(replace(bench, workdir=workdir / "here"), able)
         emulations = {core: _emulate(machine, core, able, bench) for core in wanted}
-        reasons |= {one.label: why for one in able if (why := unfit(one))}
+        reasons |= {one.label: why for one in able if (why := unfit(one) or _changed(machine))}
 
     def reading(one: Candidate, fit: Fit | NoCore, device: str) -> Reading:
         if isinstance(fit, NoCore):
@@ -164,13 +171,25 @@ def _bench(
 def _emulate(
     machine: Machine, core: Core, candidates: Sequence[Candidate], bench: Bench
 ) -> _Emulation:
-    """Run the files on a core, if the emulator proves itself there first."""
+    """Run the files on a core, if the emulator proves itself there first.
+
+    Files are untrusted code, and they ran on another core before: so it is looked at again.
+    """
+    changed = _changed(machine)
+    if changed is not None:
+        return _Emulation(trust=Untrusted(core=core, reason=changed))
     own = replace(bench, workdir=bench.workdir / core.cpu.partition(",")[0])
     trust = prove_core(machine, core, [one.format for one in candidates], own)
     if isinstance(trust, Untrusted):
         return _Emulation(trust=trust)
     start = interpreter(machine, core, own.workdir / "view")
     return _Emulation(trust=trust, outputs=_outputs(replace(own, interpreter=start), candidates))
+
+
+def _changed(machine: Machine) -> str | None:
+    """Why the machine is no longer what was set up."""
+    found = open_machine(machine.folder)
+    return found.reason if isinstance(found, NotReady) else None
 
 
 def _outputs(bench: Bench, candidates: Sequence[Candidate]) -> Raw[Path]:

@@ -88,7 +88,7 @@ def prove(machine: Machine, core: Core, formats: Collection[Format], bench: Benc
         checks = len(asked)
     for format in _distinct(formats):
         if objection is None:
-            objection = _models_objection(machine, core, format, bench)
+            objection = models_objection(machine, core, format, bench)
             checks += len(tuple(known_models(format)))
     if objection is not None or version is None:
         words = f"the emulator cannot be trusted for {core.name} (-cpu {core.cpu}): {objection}"
@@ -166,7 +166,7 @@ def _probe(machine: Machine, core: Core, asked: Sequence[Trial], bench: Bench) -
     return run_child(_PROBE, job, bench.workdir / "probe", bench.limits, interpreter=start)
 
 
-def _models_objection(machine: Machine, core: Core, format: Format, bench: Bench) -> str | None:
+def models_objection(machine: Machine, core: Core, format: Format, bench: Bench) -> str | None:
     """What is wrong with the outputs of one runtime's known models; all run in one child."""
     models = tuple(known_models(format))
     folder = f"known-{format.runtime_package}"
