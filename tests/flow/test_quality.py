@@ -1,4 +1,4 @@
-"""Quality by other metrics through the whole flow: slices, step by step, numbers, the user's own."""
+"""Quality by other metrics through the whole flow: slices, step by step, numbers, own functions."""
 
 import json
 import subprocess

@@ -217,6 +217,9 @@ ATTACKS: dict[str, Attack] = {
     "with less confidence": lambda m: (replace(m, confidence=0.9),),
     "confidence is NaN": lambda m: (replace(m, confidence=math.nan),),
     "more than certain": lambda m: (replace(m, confidence=1.01),),
+    "slices that are certain": lambda m: (
+        replace(m, confidence=1.0, slices=m.slices or (_slice("all", 0, 0, 500),)),
+    ),
     "a slice added": lambda m: (replace(m, slices=(*m.slices, _slice("more", 90, 0, 100))),),
     "slices removed or made up": lambda m: (
         replace(m, slices=() if m.slices else (_slice("all", 0, 0, 500),)),

@@ -270,6 +270,8 @@ def _wrong_kind(measured: Measurement) -> str | None:
     if (measured.metric is Metric.SLICE_DROP_POINTS) is not bool(measured.slices):
         return "no slices behind it" if not measured.slices else "slices behind another metric"
     if measured.slices:
+        if not measured.confidence < 1:
+            return "slices that are certain"
         _, ends = worst(measured.slices, measured.confidence)
         if (ends.lower, ends.value, ends.upper) != (
             measured.lower,
