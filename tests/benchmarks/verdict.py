@@ -19,7 +19,8 @@ from figures import Figure, present
 from verdict_families import FAMILIES, Family, every, flips
 from verdict_resnet import family_figure
 
-from weighin.gates.judge import Moment, Outcome, Subject, judge
+from weighin.gates.belief import Moment, Subject
+from weighin.gates.judge import Outcome, judge
 from weighin.gates.measurement import ANY_DEVICE, Measurement
 from weighin.gates.meters.latency import Session, latency_p90
 from weighin.gates.meters.stamp import Stamp

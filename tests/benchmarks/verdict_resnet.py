@@ -18,11 +18,12 @@ import numpy as np
 from cases import SHARED, prepared
 from figures import Figure
 
+from weighin.gates.belief import Moment, Subject
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import Candidate, HostSettings
 from weighin.gates.devices.host import measure_host
 from weighin.gates.digest import sha256_of
-from weighin.gates.judge import Moment, Outcome, Subject, judge
+from weighin.gates.judge import Outcome, judge
 from weighin.gates.measurement import Measurement, Reading
 from weighin.gates.meters.quality import Quality
 from weighin.gates.metric import Budget, Metric

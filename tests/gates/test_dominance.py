@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from weighin.gates.belief import Moment, Subject
 from weighin.gates.dominance import passes, with_dominance
-from weighin.gates.judge import Moment, Subject, judge
+from weighin.gates.judge import judge
 from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.variant import GZIP_BYTES, Format, Variant

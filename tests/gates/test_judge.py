@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighin.gates.judge import Check, Moment, Outcome, Subject, Verdict, judge
+from weighin.gates.belief import Moment, Subject
+from weighin.gates.judge import Check, Outcome, Verdict, judge
 from weighin.gates.measurement import ANY_DEVICE, Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import (
     MAY_BE_NEGATIVE,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighin.gates.judge import Moment, Outcome, Subject, judge
+from weighin.gates.belief import Moment, Subject
+from weighin.gates.judge import Outcome, judge
 from weighin.gates.measurement import Measurement, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import RELATIVE, VS_RELEASE, Budget, Metric, Origin

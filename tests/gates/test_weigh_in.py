@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from weighin.gates.judge import Moment, Subject, judge
+from weighin.gates.belief import Moment, Subject
+from weighin.gates.judge import judge
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.variant import BuildFailure, Format, Variant

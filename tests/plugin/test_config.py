@@ -9,7 +9,8 @@ import pytest
 
 from weighin.gates.errors import ConfigError
 from weighin.gates.metric import Budget, Metric, Origin
-from weighin.plugin.config import Config, find_root, load_config, parse_config
+from weighin.plugin.config import Config
+from weighin.plugin.config_file import find_root, load_config, parse_config
 
 MODEL = """
 [models.digits]

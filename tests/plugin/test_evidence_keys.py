@@ -11,7 +11,8 @@ import pytest
 
 from weighin.gates.errors import ConfigError
 from weighin.gates.signing import CryptoSigner
-from weighin.plugin.config import EvidenceConfig, parse_config
+from weighin.plugin.config import EvidenceConfig
+from weighin.plugin.config_file import parse_config
 from weighin.plugin.doctor import examine
 from weighin.plugin.evidence_keys import PIN, evidence_signer, trusted_keys, try_key
 from weighin.plugin.project import Project

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from weighin.gates.weigh_in import DataDigest
-from weighin.plugin.config import parse_config
+from weighin.plugin.config_file import parse_config
 from weighin.plugin.plan import Plan, make_plan
 
 BASE: dict[str, Any] = tomllib.loads("""

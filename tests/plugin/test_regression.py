@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from weighin.gates.belief import Moment
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import HostSettings
-from weighin.gates.judge import Check, Moment, Outcome
+from weighin.gates.judge import Check, Outcome
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import Result, WeighIn
-from weighin.plugin.config import parse_config
+from weighin.plugin.config_file import parse_config
 from weighin.plugin.evidence_files import sign_all
 from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.offer import compared_with, read_offer

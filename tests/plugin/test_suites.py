@@ -14,7 +14,7 @@ from weighin.gates.errors import WeighinError
 from weighin.plugin.cli import main
 from weighin.plugin.config import ModelConfig
 from weighin.plugin.contract import contract_for
-from weighin.plugin.pipeline import plan_for
+from weighin.plugin.planning import plan_for
 from weighin.plugin.project import Project, open_project
 from weighin.plugin.released import with_drift
 from weighin.plugin.suites import check_model

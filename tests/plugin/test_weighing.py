@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from weighin.gates.belief import Moment
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import HostSettings
 from weighin.gates.digest import sha256_of
-from weighin.gates.judge import Moment, Outcome
+from weighin.gates.judge import Outcome
 from weighin.gates.metric import Budget, Metric
 from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import Result

@@ -11,8 +11,8 @@ from threading import Thread
 
 import pytest
 
+from weighin.gates.belief import Moment
 from weighin.gates.evidence import sign_statement, verify_statement
-from weighin.gates.judge import Moment
 from weighin.gates.measurement import ANY_DEVICE, Measurement
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.signing import Signer

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from weighin.gates import wire
-from weighin.gates.judge import Moment, Subject, Verdict, judge
+from weighin.gates.belief import Moment, Subject
+from weighin.gates.judge import Verdict, judge
 from weighin.gates.measurement import Reading
 from weighin.gates.metric import Budget
 from weighin.gates.variant import Variant

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from weighin.gates.belief import Moment
 from weighin.gates.child import Limits
 from weighin.gates.data import Role
 from weighin.gates.data_check import check_data, digest_of
@@ -16,7 +17,6 @@ from weighin.gates.data_record import DataSummary
 from weighin.gates.devices.bench import HostSettings
 from weighin.gates.digest import sha256_of
 from weighin.gates.errors import SourceError
-from weighin.gates.judge import Moment
 from weighin.gates.metric import Metric
 from weighin.gates.profile import HOST
 from weighin.gates.search import SearchRecord

@@ -24,8 +24,9 @@ from weighin.gates.errors import (
 from weighin.gates.evidence import open_statement
 from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.mlflow_store import connect, download, find_version
-from weighin.plugin.pipeline import model_folder, plan_for
+from weighin.plugin.pipeline import model_folder
 from weighin.plugin.plan import make_plan
+from weighin.plugin.planning import plan_for
 from weighin.plugin.project import Project
 from weighin.plugin.promote import policy_of
 from weighin.plugin.results import REPORT_JSON, load_evidence, load_weigh_in

@@ -9,23 +9,17 @@ the middle, the next run goes on from there.
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from weighin.gates.child import Limits
 from weighin.gates.data import Role
-from weighin.gates.data_check import check_data, digest_of, suite_digests
+from weighin.gates.data_check import check_data
 from weighin.gates.data_record import DataSummary
-from weighin.gates.devices.bench import HostSettings
-from weighin.gates.digest import sha256_of
 from weighin.gates.dominance import with_dominance
 from weighin.gates.errors import DataError, SourceError
-from weighin.gates.judge import Moment
-from weighin.gates.meters.quality import Quality
-from weighin.gates.metric import Metric
 from weighin.gates.variant import BuildFailure, Variant
-from weighin.gates.weigh_in import DataDigest, WeighIn
+from weighin.gates.weigh_in import WeighIn
 from weighin.plugin.arm_setup import machine_folder
 from weighin.plugin.auto import Choice, Paths, SearchRequest, choose
 from weighin.plugin.builder import BuildRequest, build_variants
@@ -33,10 +27,11 @@ from weighin.plugin.config import BuildConfig
 from weighin.plugin.console import Progress
 from weighin.plugin.contract import contract_for
 from weighin.plugin.event import Registration
+from weighin.plugin.job import Job
 from weighin.plugin.mlflow_store import Connection, download, find_version
 from weighin.plugin.offer import compared_with, read_offer
 from weighin.plugin.passes.distill import TrainingSettings
-from weighin.plugin.plan import Plan, make_plan
+from weighin.plugin.planning import data_paths, plan_for
 from weighin.plugin.project import Project, parse_reference
 from weighin.plugin.publish import publish_weigh_in, refuse, still_good
 from weighin.plugin.recipe import Recipe
@@ -45,133 +40,10 @@ from weighin.plugin.released import with_drift
 from weighin.plugin.scales import Scales
 from weighin.plugin.source import Source, inspect_source
 from weighin.plugin.source_run import SourceFailure, run_source
-from weighin.plugin.tools import weighing_tools
 from weighin.plugin.trunk import Built
 from weighin.plugin.weighing import weigh_variants
 from weighin.registry.git import commit
 from weighin.registry.store import keep_variants
-
-METRIC_CODE = "metric"
-"""The role of the file that holds a user's own metric, among the data of a plan."""
-
-REUSE = timedelta(days=7)
-"""A killed or changed run takes over what this machine measured in these days."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """Everything that one weigh-in needs to know."""
-
-    project: Project
-    connection: Connection
-    registration: Registration
-    plan: Plan
-    progress: Progress
-    started_at: datetime
-    again: bool = False
-
-    @property
-    def build(self) -> Path:
-        """Where builds are kept by content: the same model registered again costs nothing."""
-        return self.project.work / "build"
-
-    @property
-    def limits(self) -> Limits:
-        """What one child process may use."""
-        build = self.project.config.build
-        return Limits(
-            wall_seconds=build.time_limit_s,
-            memory_mib=build.memory_limit_mib,
-            hidden=self.project.secrets,
-        )
-
-    @property
-    def moment(self) -> Moment:
-        """When the judging happens, and how old a reading may be."""
-        config = self.project.config
-        days, confidence = config.evidence.valid_days, config.gate.confidence
-        return Moment(now=self.started_at, max_age=timedelta(days=days), confidence=confidence)
-
-    @property
-    def reuse_for(self) -> timedelta:
-        """How old a number of this machine may be to be used again: not at all, if asked to."""
-        return timedelta(0) if self.again else min(REUSE, self.moment.max_age / 2)
-
-    @property
-    def quality(self) -> Quality:
-        """By what quality is judged, and whether rows are looked at step by step."""
-        return quality_of(self.project, self.plan)
-
-    @property
-    def settings(self) -> HostSettings:
-        """How this machine measures."""
-        confidence = self.project.config.gate.confidence
-        return HostSettings(reuse_for=self.reuse_for, confidence=confidence, quality=self.quality)
-
-    def data(self, role: Role) -> Path:
-        """Where a data set is; only for roles that the plan has."""
-        return data_paths(self.project, self.plan.model)[role]
-
-
-def plan_for(project: Project, model: str) -> Plan:
-    """Today's plan of a model: its configuration, its data by content, the installed tools.
-
-    Raises:
-        ConfigError: the configuration does not describe the model.
-        DataError: a data file is missing.
-    """
-    paths = data_paths(project, model)
-    found = (*(digest_of(role, path) for role, path in paths.items()), *suite_digests(paths))
-    data = tuple(
-        replace(one, path=Path(one.path).relative_to(project.root).as_posix()) for one in found
-    )
-    code = project.config.model(model).quality_metric.code(project.root)
-    if code is not None:
-        path = code.relative_to(project.root).as_posix()
-        own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
-        data = (*data, own)
-    return make_plan(project.config, model, data, dict(weighing_tools()))
-
-
-def quality_of(project: Project, plan: Plan) -> Quality:
-    """By what the quality of a model is judged.
-
-    Raises:
-        ConfigError: there is no such metric, or no file of the user's own one.
-    """
-    gate, metric = project.config.gate, plan.settings.quality_metric
-    code = metric.code(project.root)
-    margins = {
-        budget.at_most
-        for target in plan.targets
-        for budget in target.budgets
-        if budget.metric is Metric.ACCURACY_DROP_POINTS
-    }
-    return Quality(
-        metric=metric,
-        slices=plan.settings.slices,
-        margins=tuple(sorted(margins)) if gate.sequential else (),
-        seed=gate.seed,
-        root=str(project.root) if code is not None else "",
-        code_sha256=sha256_of(code) if code is not None else "",
-    )
-
-
-def data_paths(project: Project, model: str) -> dict[Role, Path]:
-    """Where the data sets of a model are.
-
-    Raises:
-        ConfigError: the configuration does not describe the model.
-    """
-    settings = project.config.model(model)
-    named = {
-        Role.EVALUATION: settings.evaluation,
-        Role.CALIBRATION: settings.calibration,
-        Role.TRAINING: settings.training,
-        Role.UNLABELLED: settings.unlabelled,
-        Role.TUNING: settings.tuning,
-    }
-    return {role: project.root / path for role, path in named.items() if path is not None}
 
 
 def weigh(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weighin.gates.errors import ConfigError
-from weighin.plugin.config import FILE_NAME, STATE_DIR, Config, find_root, load_config
+from weighin.plugin.config import FILE_NAME, STATE_DIR, Config
+from weighin.plugin.config_file import find_root, load_config
 from weighin.registry.keys import key_file
 
 _SQLITE = "sqlite:///"

@@ -11,17 +11,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weighin.gates.belief import Moment
 from weighin.gates.digest import sha256_of
 from weighin.gates.errors import EvidenceError, WeighinError
 from weighin.gates.evidence import verify_statement
-from weighin.gates.judge import Moment
 from weighin.plugin.event import Registration
 from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.mark import Conclusion, read_mark
 from weighin.plugin.mlflow_publish import ReleasedFile, publish_release
 from weighin.plugin.mlflow_store import Connection, connect, find_version
-from weighin.plugin.pipeline import plan_for
 from weighin.plugin.plan import Plan
+from weighin.plugin.planning import plan_for
 from weighin.plugin.project import Project, sole_worker
 from weighin.plugin.released import remember_release
 from weighin.plugin.results import load_evidence, load_weigh_in

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from weighin.gates.belief import Moment
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import Candidate, HostSettings
-from weighin.gates.judge import Moment
 from weighin.gates.variant import Variant
 
 

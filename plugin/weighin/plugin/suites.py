@@ -9,7 +9,7 @@ from pathlib import Path
 from weighin.gates.data import DataContract, DataReport, Role
 from weighin.gates.data_check import check_data
 from weighin.plugin.contract import contract_for
-from weighin.plugin.pipeline import data_paths
+from weighin.plugin.planning import data_paths
 from weighin.plugin.project import Project
 
 

@@ -3,9 +3,10 @@
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 
+from weighin.gates.belief import Subject
 from weighin.gates.devices.bench import Candidate
 from weighin.gates.devices.host import HOST_METRICS, measure_host
-from weighin.gates.judge import Subject, Verdict, judge
+from weighin.gates.judge import Verdict, judge
 from weighin.gates.measurement import Reading
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric

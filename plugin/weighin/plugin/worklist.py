@@ -16,7 +16,8 @@ from weighin.plugin.config import Config
 from weighin.plugin.console import progress_bar, warn
 from weighin.plugin.event import Registration
 from weighin.plugin.mlflow_store import Connection, connect, find_version, recent_versions
-from weighin.plugin.pipeline import plan_for, weigh
+from weighin.plugin.pipeline import weigh
+from weighin.plugin.planning import plan_for
 from weighin.plugin.project import Project, open_project, sole_worker
 from weighin.plugin.reconcile import due, marks_of
 from weighin.registry.channel import keep_alive

@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from weighin.gates.belief import Moment, Subject
 from weighin.gates.errors import EvidenceError
-from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
+from weighin.gates.judge import Outcome, Verdict, judge
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import VS_RELEASE, Budget, Metric
 from weighin.gates.statement import Statement

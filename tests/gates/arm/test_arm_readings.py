@@ -10,10 +10,11 @@ import pytest
 
 from weighin.gates.arm.machine import Machine, NotReady
 from weighin.gates.arm.readings import arm_readings, sample_rows
+from weighin.gates.belief import Moment, Subject
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import Candidate, HostSettings
 from weighin.gates.digest import sha256_of
-from weighin.gates.judge import Moment, Outcome, Subject, judge
+from weighin.gates.judge import Outcome, judge
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Budget, Metric

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from weighin.gates.judge import Moment, Subject, judge
+from weighin.gates.belief import Moment, Subject
+from weighin.gates.judge import judge
 from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.report.html import to_html

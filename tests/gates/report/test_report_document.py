@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from weighin.gates.belief import Moment, Subject
 from weighin.gates.errors import WeighinError
-from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
+from weighin.gates.judge import Outcome, Verdict, judge
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
 from weighin.gates.report.document import SCHEMA, from_document, to_document

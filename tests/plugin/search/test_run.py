@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from weighin.gates.judge import Moment, Subject, judge
+from weighin.gates.belief import Moment, Subject
+from weighin.gates.judge import judge
 from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.search import Standing, best

@@ -12,9 +12,10 @@ does not. (Whether the *evidence* was edited is for its signature to say.)
 import math
 from datetime import timedelta
 
+from weighin.gates.belief import Moment, Subject
 from weighin.gates.data_wire import summary_from_json, summary_to_json
 from weighin.gates.errors import WeighinError
-from weighin.gates.judge import Check, Moment, Subject, Verdict
+from weighin.gates.judge import Check, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.report import summary

@@ -1,0 +1,78 @@
+"""From a project to a plan: which data there is, which code, which tools."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from weighin.gates.data import Role
+from weighin.gates.data_check import digest_of, suite_digests
+from weighin.gates.digest import sha256_of
+from weighin.gates.meters.quality import Quality
+from weighin.gates.metric import Metric
+from weighin.gates.weigh_in import DataDigest
+from weighin.plugin.plan import Plan, make_plan
+from weighin.plugin.project import Project
+from weighin.plugin.tools import weighing_tools
+
+METRIC_CODE = "metric"
+"""The role of the file that holds a user's own metric, among the data of a plan."""
+
+
+def plan_for(project: Project, model: str) -> Plan:
+    """Today's plan of a model: its configuration, its data by content, the installed tools.
+
+    Raises:
+        ConfigError: the configuration does not describe the model.
+        DataError: a data file is missing.
+    """
+    paths = data_paths(project, model)
+    found = (*(digest_of(role, path) for role, path in paths.items()), *suite_digests(paths))
+    data = tuple(
+        replace(one, path=Path(one.path).relative_to(project.root).as_posix()) for one in found
+    )
+    code = project.config.model(model).quality_metric.code(project.root)
+    if code is not None:
+        path = code.relative_to(project.root).as_posix()
+        own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
+        data = (*data, own)
+    return make_plan(project.config, model, data, dict(weighing_tools()))
+
+
+def quality_of(project: Project, plan: Plan) -> Quality:
+    """By what the quality of a model is judged.
+
+    Raises:
+        ConfigError: there is no such metric, or no file of the user's own one.
+    """
+    gate, metric = project.config.gate, plan.settings.quality_metric
+    code = metric.code(project.root)
+    margins = {
+        budget.at_most
+        for target in plan.targets
+        for budget in target.budgets
+        if budget.metric is Metric.ACCURACY_DROP_POINTS
+    }
+    return Quality(
+        metric=metric,
+        slices=plan.settings.slices,
+        margins=tuple(sorted(margins)) if gate.sequential else (),
+        seed=gate.seed,
+        root=str(project.root) if code is not None else "",
+        code_sha256=sha256_of(code) if code is not None else "",
+    )
+
+
+def data_paths(project: Project, model: str) -> dict[Role, Path]:
+    """Where the data sets of a model are.
+
+    Raises:
+        ConfigError: the configuration does not describe the model.
+    """
+    settings = project.config.model(model)
+    named = {
+        Role.EVALUATION: settings.evaluation,
+        Role.CALIBRATION: settings.calibration,
+        Role.TRAINING: settings.training,
+        Role.UNLABELLED: settings.unlabelled,
+        Role.TUNING: settings.tuning,
+    }
+    return {role: project.root / path for role, path in named.items() if path is not None}
