@@ -101,7 +101,7 @@ def _ours(
         raise SystemExit(f"{case.name}: {run.reason}")
     if run.graph is None:
         raise SystemExit(f"{case.name}: the peers need the trainable form, and it has none")
-    reference = keep_reference(run.outputs[0], case.evaluation, folder / "reference.npy")
+    reference = keep_reference(run.outputs[0], case.evaluation, folder / "reference.npy", LIMITS)
     request = BuildRequest(
         source=source,
         recipes=(parse_recipe("float32"),),

@@ -156,7 +156,7 @@ def weighed(weighed_origin: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(weighed_origin, tmp_path / "project"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def clean_environment() -> Callable[..., dict[str, str]]:
     """:func:`environment`, for tests."""
     return environment

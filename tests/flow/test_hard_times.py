@@ -134,6 +134,52 @@ def test_broken_data_stops_before_anything_is_spent(
     assert not (tiny / "variants").exists()
 
 
+def test_the_refusal_in_mlflow_names_expectation_and_rows(tiny: Path, weighin: Command) -> None:
+    weighin(tiny, "data", "freeze", "tiny")
+    x = rows(tiny / "data/evaluation.npz", "x")
+    x[17, 0, 0, 0] = 99
+    spoil(tiny / "data/evaluation.npz", x=x)
+    said = weighin(tiny, "run", "tiny/1", code=1).stderr
+    line = "the highest seen' of its committed suite is broken: 1 of 500 rows break it with 99.0"
+    assert f"{line} (first at rows 17)" in said
+    description = str(version_of(tiny).description)
+    assert f"{line} (first at rows 17)" in description
+    assert "not weighed" in description
+    assert version_of(tiny).tags["weighin.outcome"] == "refused"
+
+
+def version_of(project: Path) -> Any:
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{project}/mlflow.db"
+    return MlflowClient(tracking_uri=uri, registry_uri=uri).get_model_version("tiny", "1")
+
+
+def test_a_suite_makes_the_version_due_and_drift_is_told_from_the_release(
+    weighed: Path, weighin: Command
+) -> None:
+    def report() -> Any:
+        return json.loads(weighin(weighed, "run", "tiny/1", "--json").stdout)
+
+    first = report()
+    assert first["data_report"]["drift"] is None
+    assert {one["suite_sha256"] for one in first["data_report"]["sets"]} == {""}
+
+    weighin(weighed, "promote", "tiny/1")
+    path = weighed / "data/evaluation.npz"
+    keep = np.flatnonzero((rows(path, "y") > 2) | (np.arange(500) % 5 == 0))
+    spoil(path, x=rows(path, "x")[keep], y=rows(path, "y")[keep])
+    weighin(weighed, "data", "freeze", "tiny")
+    second = report()
+    assert second["plan_digest"] != first["plan_digest"]
+    assert all(one["suite_expectations"] > 9 for one in second["data_report"]["sets"])
+    assert "evaluation suite" in [one["role"] for one in second["data"]]
+    drift = second["data_report"]["drift"]
+    assert (drift["released"], drift["same"]) == ("tiny/1", False)
+    assert [one["what"] for one in drift["comparisons"] if one["notable"]] == ["labels"]
+    assert "! drift" in weighin(weighed, "report", "tiny/1").stdout
+
+
 def test_a_wrong_configuration_is_a_usage_error(tiny: Path, weighin: Command) -> None:
     config = tiny / "weighin.toml"
     config.write_text(config.read_text().replace("size_mib = 1", "size = 1"))

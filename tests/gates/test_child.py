@@ -143,6 +143,19 @@ def test_a_hidden_folder_looks_empty_and_stays_covered(tmp_path: Path) -> None:
     assert (keys / "private.pem").read_text() == "secret"
 
 
+def test_a_hidden_file_looks_empty_and_its_neighbours_stay(tmp_path: Path) -> None:
+    if not can_isolate():
+        pytest.skip("this machine gives no mount namespaces (unshare)")
+    key, other = tmp_path / "evidence.pem", tmp_path / "other"
+    key.write_text("secret")
+    other.write_text("in the open")
+    code = f"import subprocess; subprocess.run(['umount', {str(key)!r}])\n"
+    code += f"raise SystemExit('seen: ' + open({str(key)!r}).read() + open({str(other)!r}).read())"
+    limits = Limits(wall_seconds=30, memory_mib=400, hidden=(key, tmp_path / "gone"))
+    assert run(code, tmp_path / "work", limits).ended.reason.endswith("seen: in the open")
+    assert key.read_text() == "secret"
+
+
 def test_the_network_is_out_of_reach(tmp_path: Path) -> None:
     if not can_isolate():
         pytest.skip("this machine gives no network namespaces (unshare)")

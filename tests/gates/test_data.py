@@ -9,15 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from weighin.gates.data import (
-    DataContract,
-    DataReport,
-    ExpectationResult,
-    Role,
-    check_data,
-    digest_of,
-)
-from weighin.gates.data_suite import Expected, ask
+from weighin.gates.data import DataContract, DataReport, ExpectationResult, Role
+from weighin.gates.data_ask import Expected, ask
+from weighin.gates.data_check import check_data, digest_of
 from weighin.gates.errors import DataError
 
 CONTRACT = DataContract(
@@ -313,3 +307,128 @@ def test_one_broken_result_breaks_the_report() -> None:
     good = ExpectationResult(role=Role.EVALUATION, expectation="a", success=True, observed="")
     bad = replace(good, success=False, observed="it did not run")
     assert not DataReport(data=(), results=(good, bad)).ok
+
+
+# Labels that are numbers.
+
+NUMBERS = replace(CONTRACT, classes=None)
+
+
+def numbered(y: Any, seed: int = 1) -> Arrays:
+    return sound(seed) | {"y": np.asarray(y)}
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pytest.param(np.linspace(-1, 1, 120), id="floats"),
+        pytest.param(np.arange(120), id="whole-numbers"),
+        pytest.param(np.linspace(0, 1, 360, dtype=np.float16).reshape(120, 3), id="several"),
+        pytest.param(np.linspace(0, 1, 120)[:, None], id="a-column"),
+    ],
+)
+def test_labels_may_be_numbers(tmp_path: Path, y: Any) -> None:
+    path = write(tmp_path / "e.npz", numbered(y))
+    report = check_data({Role.EVALUATION: path}, NUMBERS)
+    report.require_sound()
+    assert not [one for one in report.results if "class" in one.expectation]
+    assert report.evaluation is not None
+    assert report.evaluation.classes == ()
+
+
+def with_value(place: Any, value: float, shape: tuple[int, ...] = (120,)) -> Any:
+    y = np.linspace(0, 1, int(np.prod(shape))).reshape(shape)
+    y[place] = value
+    return y
+
+
+@pytest.mark.parametrize(
+    ("y", "expectation", "rows"),
+    [
+        pytest.param(with_value(7, np.nan), "no label is NaN", (7,), id="nan"),
+        pytest.param(with_value((8, 1), np.inf, (120, 2)), "no label is NaN", (8,), id="inf"),
+        pytest.param(np.full(120, 0.5), "labels are not all the same", (), id="constant"),
+        pytest.param(np.arange(120) > 60, "y holds real numbers", (), id="booleans"),
+        pytest.param(np.arange(120) * 1j, "y holds real numbers", (), id="complex"),
+        pytest.param(np.zeros((120, 2, 2)), "y holds real numbers", (), id="a-cube"),
+        pytest.param(np.zeros((120, 0)), "y holds real numbers", (), id="no-column"),
+        pytest.param(np.array(["a"] * 120), "y holds real numbers", (), id="texts"),
+        pytest.param(np.linspace(0, 1, 50), "same length", (), id="too-few"),
+    ],
+)
+def test_numbers_that_are_none_break(
+    tmp_path: Path, y: Any, expectation: str, rows: tuple[int, ...]
+) -> None:
+    path = write(tmp_path / "e.npz", numbered(y))
+    report = check_data({Role.EVALUATION: path}, NUMBERS)
+    (broken,) = [one for one in report.broken if expectation in one.expectation]
+    assert broken.rows == rows
+
+
+def test_numbers_are_checked_in_every_set_that_has_labels(tmp_path: Path) -> None:
+    paths = {
+        Role.EVALUATION: write(tmp_path / "e.npz", numbered(np.linspace(0, 1, 120))),
+        Role.CALIBRATION: write(tmp_path / "c.npz", numbered(with_value(3, np.nan), 2)),
+        Role.UNLABELLED: write(tmp_path / "u.npz", {"x": sound(3)["x"]}),
+    }
+    (broken,) = check_data(paths, NUMBERS).broken
+    assert (broken.role, broken.rows) == (Role.CALIBRATION, (3,))
+
+
+# Further columns, by which rows may be grouped.
+
+
+def sliced(**columns: Any) -> Arrays:
+    return sound(1) | {name: np.asarray(column) for name, column in columns.items()}
+
+
+def check_slices(tmp_path: Path, arrays: Arrays, *names: str) -> DataReport:
+    path = write(tmp_path / "e.npz", arrays)
+    return check_data({Role.EVALUATION: path}, replace(CONTRACT, slice_columns=names))
+
+
+def test_further_arrays_are_no_matter_until_they_are_named(tmp_path: Path) -> None:
+    arrays = sliced(names=["a", "b"], index=np.arange(120), wide=np.zeros((120, 9)), note="text")
+    assert check_slices(tmp_path, arrays).ok
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pytest.param(np.arange(120) % 5, id="whole-numbers"),
+        pytest.param(np.arange(120) > 60, id="booleans"),
+        pytest.param(np.where(np.arange(120) % 2, "day", "night"), id="texts"),
+        pytest.param(np.where(np.arange(120) % 2, b"day", b"night"), id="bytes"),
+        pytest.param(np.arange(120) % 50, id="fifty"),
+        pytest.param(np.zeros(120, int), id="one"),
+    ],
+)
+def test_a_column_that_groups_rows_is_sound(tmp_path: Path, column: Any) -> None:
+    check_slices(tmp_path, sliced(light=column), "light").require_sound()
+
+
+@pytest.mark.parametrize(
+    ("column", "said", "rows"),
+    [
+        pytest.param(np.zeros(7, int), "'light' has one value per row", (), id="too-short"),
+        pytest.param(np.zeros((120, 2), int), "'light' has one value per row", (), id="too-wide"),
+        pytest.param(np.zeros(120), "'light' holds whole numbers, booleans", (), id="floats"),
+        pytest.param(
+            np.array(["day"] * 119 + [""]), "every row has a value of 'light'", (119,), id="empty"
+        ),
+        pytest.param(np.arange(120) % 51, "at most 50 different values", (), id="fifty-one"),
+    ],
+)
+def test_a_column_that_cannot_group_rows_is_told(
+    tmp_path: Path, column: Any, said: str, rows: tuple[int, ...]
+) -> None:
+    report = check_slices(tmp_path, sliced(light=column), "light")
+    (broken,) = [one for one in report.broken if said in one.expectation]
+    assert broken.rows == rows
+
+
+@pytest.mark.parametrize("name", ["dark", "x", "y"])
+def test_a_column_that_is_not_there_is_told(tmp_path: Path, name: str) -> None:
+    (broken,) = check_slices(tmp_path, sliced(light=np.arange(120) % 2), name).broken
+    assert broken.expectation == f"the file holds the slice column '{name}'"
+    assert broken.observed == "it holds light"

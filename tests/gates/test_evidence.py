@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from weighin.gates import wire
 from weighin.gates.errors import EvidenceError
+from weighin.gates.estimate import Estimate
 from weighin.gates.evidence import (
     PAYLOAD_TYPE,
     Statement,
@@ -19,9 +20,11 @@ from weighin.gates.evidence import (
     statement_about_file,
     verify_statement,
 )
-from weighin.gates.measurement import Measurement, Reading, Unreadable
-from weighin.gates.metric import Budget, Metric, Origin
+from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
+from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
 from weighin.gates.signing import CryptoSigner
+from weighin.gates.slices import Slice
+from weighin.gates.stats import PairedCounts
 from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import DataDigest
 
@@ -37,6 +40,48 @@ times = st.datetimes(
     timezones=st.sampled_from((UTC, timezone(timedelta(hours=5, minutes=30)))),
 )
 pairs = st.lists(st.tuples(texts, texts), unique_by=lambda pair: pair[0], max_size=3).map(tuple)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def _budgets_of(metric: Metric) -> st.SearchStrategy[Budget]:
+    """Budgets with everything that may be said of this metric."""
+    more: dict[str, st.SearchStrategy[object]] = {}
+    if metric in RELATIVE:
+        more["floor"] = st.floats(1e-3, 1e3)
+    if metric is Metric.SLICE_DROP_POINTS:
+        more["least_rows"] = st.none() | st.integers(1, 1000)
+    return st.builds(
+        Budget,
+        metric=st.just(metric),
+        at_most=finite,
+        least_origin=st.sampled_from([one for one in Origin if one is not Origin.SCALED]),
+        **more,
+    )
+
+
+budgets = st.sampled_from(Metric).flatmap(_budgets_of)
+whole = st.integers(0, 10**6)
+estimates = st.builds(
+    Estimate,
+    value=finite,
+    standard_error=st.floats(0, 1e300),
+    degrees=st.integers(1, 100),
+    skew=finite,
+    slack=st.floats(0, 1e300),
+)
+counted = st.builds(
+    PairedCounts,
+    both_right=st.integers(1, 10**6),
+    only_reference=whole,
+    only_variant=whole,
+    both_wrong=whole,
+)
+slices = st.one_of(
+    st.builds(Slice, name=texts, rows=whole, drop=estimates),
+    counted.flatmap(
+        lambda drop: st.builds(Slice, name=texts, rows=st.just(drop.n), drop=st.just(drop))
+    ),
+)
 measurements = st.builds(
     Measurement,
     metric=st.sampled_from(Metric),
@@ -50,15 +95,12 @@ measurements = st.builds(
     runtime=texts,
     measured_at=times,
     conditions=pairs,
+    confidence=st.floats(0.5, 1),
+    slices=st.lists(slices, max_size=3).map(tuple),
+    baseline=st.none() | st.builds(Baseline, sha256=texts, value=floats),
 )
 unreadables = st.builds(Unreadable, metric=st.sampled_from(Metric), reason=texts)
 readings = st.one_of(measurements, unreadables)
-budgets = st.builds(
-    Budget,
-    metric=st.sampled_from(Metric),
-    at_most=st.floats(allow_nan=False, allow_infinity=False),
-    least_origin=st.sampled_from([origin for origin in Origin if origin is not Origin.SCALED]),
-)
 variants = st.builds(
     Variant,
     recipe=texts,
@@ -79,12 +121,15 @@ statements = st.builds(
     version=texts,
     source_digest=texts,
     plan_digest=texts,
+    tools=pairs,
     variant=variants,
     device=texts,
     runtime=texts,
     data=st.lists(data_digests, max_size=2).map(tuple),
     readings=st.lists(readings, max_size=3).map(tuple),
     budgets=st.lists(budgets, max_size=3).map(tuple),
+    confidence=st.floats(0.5, 0.999),
+    report_sha256=texts,
     issued_at=st.just(NOW - timedelta(hours=1)),
     expires_at=st.just(NOW + timedelta(days=90)),
 )
@@ -118,12 +163,15 @@ def a_statement() -> Statement:
         version="1",
         source_digest="ef" * 32,
         plan_digest="01" * 32,
+        tools=(("ai-edge-litert", "2.3.0"), ("weighin", "0.1.0")),
         variant=variant,
         device="host",
         runtime="ai-edge-litert 2.3.0",
         data=(DataDigest(role="evaluation", path="eval.npz", sha256="23" * 32, rows=500),),
         readings=(latency, Unreadable(metric=Metric.ENERGY_MJ, reason="no meter")),
         budgets=(Budget(metric=Metric.LATENCY_P90_MS, at_most=2.0),),
+        confidence=0.95,
+        report_sha256="45" * 32,
         issued_at=NOW - timedelta(hours=1),
         expires_at=NOW + timedelta(days=90),
     )
@@ -137,8 +185,13 @@ def test_a_statement_says_in_the_clear_what_it_is_about() -> None:
     assert payload["subject"] == [
         {"name": "variants/digits/v1/int8.tflite", "digest": {"sha256": "ab" * 32}}
     ]
-    assert "verdict" not in json.dumps(payload).lower()
-    assert "PASS" not in json.dumps(payload)
+    assert payload["predicate"]["verdict"] == {
+        "outcome": "PASS",
+        "checks": [{"metric": "latency_p90_ms", "outcome": "PASS"}],
+    }
+    assert payload["predicate"]["plan_digest"] == "01" * 32
+    assert "budgets" in payload["predicate"]["plan_covers"]
+    assert payload["predicate"]["tools"] == {"ai-edge-litert": "2.3.0", "weighin": "0.1.0"}
 
 
 @settings(max_examples=60, deadline=None)
@@ -252,6 +305,17 @@ ATTACKS = {
     "two subjects": (resigned("subject", []), "subject"),
     "readings that are no list": (resigned("predicate/readings", {}), "a list"),
     "a verdict beside the evidence": (resigned("predicate/outcome", "PASS"), "unknown field"),
+    "no verdict": (resigned("predicate/verdict", None), "contradicts its own readings"),
+    "a verdict that is too good": (
+        resigned("predicate/budgets", []),
+        "contradicts its own readings and budgets",
+    ),
+    "a verdict that is too bad": (
+        resigned("predicate/verdict", {"outcome": "FAIL", "checks": []}),
+        "contradicts its own readings and budgets",
+    ),
+    "a plan of other things": (resigned("predicate/plan_covers", "nothing"), "plan_covers"),
+    "a gate that is sure of nothing": (resigned("predicate/confidence", 7), "malformed|contradict"),
 }
 
 

@@ -11,8 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighin.gates.judge import Check, Moment, Outcome, Subject, Verdict, judge
-from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading, Unreadable
-from weighin.gates.metric import OF_THE_FILE, Budget, Metric, Origin
+from weighin.gates.measurement import ANY_DEVICE, Baseline, Measurement, Reading, Unreadable
+from weighin.gates.metric import (
+    MAY_BE_NEGATIVE,
+    OF_THE_FILE,
+    RELATIVE,
+    VS_RELEASE,
+    Budget,
+    Metric,
+    Origin,
+)
+from weighin.gates.slices import Slice, worst
+from weighin.gates.stats import PairedCounts
 
 SHA, OTHER_SHA = "a" * 64, "b" * 64
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -204,12 +214,117 @@ ATTACKS: dict[str, Attack] = {
     "twice": lambda m: (m, m),
     "of another metric": lambda m: (replace(m, metric=_other(m.metric)),),
     "above the budget": lambda m: (replace(m, upper=1e12),),
+    "with less confidence": lambda m: (replace(m, confidence=0.9),),
+    "confidence is NaN": lambda m: (replace(m, confidence=math.nan),),
+    "more than certain": lambda m: (replace(m, confidence=1.01),),
+    "a slice added": lambda m: (replace(m, slices=(*m.slices, _slice("more", 90, 0, 100))),),
+    "slices removed or made up": lambda m: (
+        replace(m, slices=() if m.slices else (_slice("all", 0, 0, 500),)),
+    ),
+    "a slice twice": lambda m: (replace(m, slices=(*m.slices, *m.slices) or _TWICE),),
+    "release removed or made up": lambda m: (
+        replace(m, baseline=None if m.baseline else Baseline(sha256=OTHER_SHA, value=1.0)),
+    ),
 }
 
 
 def _other(metric: Metric) -> Metric:
     ladder = list(Metric)
     return ladder[(ladder.index(metric) + 1) % len(ladder)]
+
+
+def _with_slices(reading: Measurement, slices: tuple[Slice, ...]) -> Measurement:
+    _, ends = worst(slices, reading.confidence)
+    return replace(reading, slices=slices, lower=ends.lower, value=ends.value, upper=ends.upper)
+
+
+def _slice(name: str, lost: int, won: int, rows: int) -> Slice:
+    counts = PairedCounts(
+        both_right=rows - lost - won, only_reference=lost, only_variant=won, both_wrong=0
+    )
+    return Slice(name=name, rows=rows, drop=counts)
+
+
+_TWICE: tuple[Slice, ...] = (_slice("all", 0, 0, 500), _slice("all", 0, 0, 500))
+
+
+def sliced(*slices: Slice, confidence: float = 0.95) -> Measurement:
+    reading = measured(metric=Metric.SLICE_DROP_POINTS, origin=Origin.ARTIFACT, device=ANY_DEVICE)
+    return _with_slices(replace(reading, confidence=confidence), slices)
+
+
+def about_slices(at_most: float, reading: Reading, least_rows: int | None = None) -> Check:
+    budget = Budget(metric=Metric.SLICE_DROP_POINTS, at_most=at_most, least_rows=least_rows)
+    return Check(budget=budget, readings=(reading,), subject=SUBJECT, moment=MOMENT)
+
+
+GOOD, BAD = _slice("light=day", 8, 8, 2000), _slice("light=night", 200, 10, 2000)
+THIN = _slice("light=dusk", 0, 0, 30)
+
+
+@pytest.mark.parametrize(
+    ("slices", "least_rows", "outcome", "reason"),
+    [
+        pytest.param((GOOD,), None, Outcome.PASS, "all 1 slices are within", id="good"),
+        pytest.param((GOOD, BAD), None, Outcome.FAIL, "light=night above", id="one-bad"),
+        pytest.param(
+            (GOOD, THIN), None, Outcome.UNDECIDED, "light=dusk below 50 rows", id="too-few-rows"
+        ),
+        pytest.param((BAD, THIN), None, Outcome.FAIL, "light=night above", id="bad-beats-thin"),
+        pytest.param(
+            (GOOD, THIN), 20, Outcome.UNDECIDED, "light=dusk not decided", id="fewer-rows-asked"
+        ),
+    ],
+)
+def test_slices_are_judged_one_by_one(
+    slices: tuple[Slice, ...], least_rows: int | None, outcome: Outcome, reason: str
+) -> None:
+    judged = about_slices(2.0, sliced(*slices), least_rows)
+    assert judged.outcome is outcome
+    assert reason in judged.reason
+
+
+def relative(value: float, base: float) -> Measurement:
+    reading = measured(value - 1, value, value + 1, metric=Metric.LATENCY_VS_RELEASE_PERCENT)
+    return replace(reading, baseline=Baseline(sha256=OTHER_SHA, value=base))
+
+
+def grows(at_most: float, floor: float, reading: Reading) -> Check:
+    budget = Budget(metric=Metric.LATENCY_VS_RELEASE_PERCENT, at_most=at_most, floor=floor)
+    return Check(budget=budget, readings=(reading,), subject=SUBJECT, moment=MOMENT)
+
+
+@pytest.mark.parametrize(
+    ("percent", "base", "outcome"),
+    [
+        pytest.param(5.0, 100.0, Outcome.PASS, id="within-ten-percent"),
+        pytest.param(30.0, 100.0, Outcome.FAIL, id="above-ten-percent"),
+        pytest.param(30.0, 0.5, Outcome.PASS, id="tiny-number-within-the-floor"),
+        pytest.param(300.0, 0.5, Outcome.FAIL, id="tiny-number-above-the-floor"),
+        pytest.param(-40.0, 100.0, Outcome.PASS, id="faster"),
+    ],
+)
+def test_a_growth_in_percent_may_always_be_as_large_as_its_floor(
+    percent: float, base: float, outcome: Outcome
+) -> None:
+    assert grows(10.0, 0.5, relative(percent, base)).outcome is outcome
+
+
+@pytest.mark.parametrize("base", [0.0, -1.0, math.nan, math.inf])
+def test_nothing_is_relative_to_a_number_that_is_none(base: float) -> None:
+    judged = grows(1e6, 0.5, relative(5.0, base))
+    assert judged.outcome is Outcome.UNDECIDED
+    assert "relative" in judged.reason
+
+
+def test_a_gate_that_asks_for_more_confidence_believes_no_wider_interval() -> None:
+    strict = replace(MOMENT, confidence=0.99)
+    budget = Budget(metric=Metric.LATENCY_P90_MS, at_most=1e6)
+    verdict = judge(SUBJECT, [budget], [measured()], strict)
+    assert verdict.outcome is Outcome.UNDECIDED
+    assert "holds with 0.95, but the gate asks for 0.99" in verdict.reason
+    surer = replace(measured(), confidence=0.99)
+    assert judge(SUBJECT, [budget], [surer], strict).outcome is Outcome.PASS
 
 
 def _believable(metric: Metric) -> list[Origin]:
@@ -223,13 +338,22 @@ def passing(draw: st.DrawFn) -> tuple[tuple[Budget, ...], tuple[Measurement, ...
     metrics = draw(st.lists(st.sampled_from(list(Metric)), min_size=1, unique=True))
     budgets, readings = [], []
     for metric in metrics:
-        least = -1e6 if metric is Metric.ACCURACY_DROP_POINTS else 0.0
+        least = -1e6 if metric in MAY_BE_NEGATIVE else 0.0
         ends = st.floats(least, 1e6, allow_subnormal=False)
         lower, value, upper = sorted(draw(st.tuples(ends, ends, ends)))
         origin, slack = draw(st.sampled_from(_believable(metric))), draw(st.floats(0, 100))
         device = ANY_DEVICE if origin is Origin.ARTIFACT and draw(st.booleans()) else "phone"
-        budgets.append(Budget(metric=metric, at_most=upper + slack, least_origin=origin))
         reading = measured(lower, value, upper, origin, device, metric)
+        if metric is Metric.SLICE_DROP_POINTS:
+            flips = st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(80, 500))
+            drawn = draw(st.lists(flips, min_size=1, max_size=4))
+            slices = (_slice(f"s{k}", *counts) for k, counts in enumerate(drawn))
+            reading = _with_slices(reading, tuple(slices))
+        if metric in VS_RELEASE:
+            reading = replace(reading, baseline=Baseline(sha256=OTHER_SHA, value=7.0))
+        floor = 1e-9 if metric in RELATIVE else None
+        at_most = reading.upper + slack
+        budgets.append(Budget(metric=metric, at_most=at_most, least_origin=origin, floor=floor))
         age = timedelta(seconds=draw(st.integers(0, 30 * 24 * 3600)))
         readings.append(replace(reading, measured_at=NOW - age, n=draw(st.integers(1, 10**6))))
     return tuple(budgets), tuple(readings)

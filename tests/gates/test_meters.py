@@ -54,7 +54,7 @@ def test_accuracy_counts_flips_in_both_directions() -> None:
     assert (conditions["accuracy"], conditions["reference_accuracy"]) == ("0.600000", "0.800000")
 
 
-@pytest.mark.parametrize(("flips", "kind"), [(10, "exact"), (11, "Tango")])
+@pytest.mark.parametrize(("flips", "kind"), [(30, "exact"), (31, "Tango")])
 def test_accuracy_says_which_interval_it_used(flips: int, kind: str) -> None:
     labels = np.zeros(200, dtype=np.int64)
     outputs = votes(*([1] * flips + [0] * (200 - flips)))

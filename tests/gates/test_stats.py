@@ -15,6 +15,7 @@ from weighin.gates.stats import (
     PairedCounts,
     paired_drop,
     quantile_interval,
+    quick_drop,
     samples_for_margin,
     score_interval,
 )
@@ -118,7 +119,7 @@ def test_no_disagreement_at_all_is_not_certainty(n: int) -> None:
     assert interval.lower == -interval.upper
 
 
-@pytest.mark.parametrize("lost", range(FEW_DISAGREEMENTS + 1))
+@pytest.mark.parametrize("lost", [0, 1, 2, 5, 10, 20, FEW_DISAGREEMENTS])
 def test_exact_interval_is_never_shorter_than_the_score_interval(lost: int) -> None:
     case = counts(lost, FEW_DISAGREEMENTS - lost, 800)
     exact, score = paired_drop(case), score_interval(case)
@@ -262,3 +263,30 @@ def test_quantile_interval_covers_the_truth_as_often_as_promised() -> None:
 def test_impossible_quantiles_are_refused(samples: list[float], share: float) -> None:
     with pytest.raises(ValueError, match="quantile"):
         quantile_interval(samples, share)
+
+
+@given(st.integers(0, 6), st.integers(0, 6), st.integers(20, 900), st.floats(0.8, 0.999))
+@settings(max_examples=25, deadline=None)
+def test_the_quick_interval_is_about_as_wide_as_the_exact_one(
+    lost: int, won: int, n: int, confidence: float
+) -> None:
+    case = counts(lost, won, n)
+    quick, exact = quick_drop(case, confidence), paired_drop(case, confidence)
+    assert quick.value == exact.value
+    assert quick.lower <= quick.value <= quick.upper
+    assert quick.upper - quick.lower <= 3.0 * (exact.upper - exact.lower)
+
+
+@pytest.mark.parametrize(
+    ("p_lost", "p_won"),
+    [(0.02, 0.0), (0.05, 0.01), (0.1, 0.1), (0.01, 0.05), (0.2, 0.02), (0.08, 0.0), (0.3, 0.1)],
+)
+def test_coverage_of_the_quick_interval_by_enumeration_of_every_outcome(
+    p_lost: float, p_won: float
+) -> None:
+    n, missed = 20, 0.0
+    for lost in range(n + 1):
+        for won in range(n + 1 - lost):
+            if quick_drop(counts(lost, won, n)).upper < p_lost - p_won:
+                missed += trinomial(lost, won, n, p_lost, p_won)
+    assert missed <= 0.05 + 2e-3

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from weighin.gates.child import Limits
 from weighin.gates.errors import SourceError
 from weighin.plugin.reference import keep_reference
 
+LIMITS = Limits(wall_seconds=60, memory_mib=2000)
 LABELS = np.array([0, 1, 2, 1])
 RIGHT = np.eye(3, dtype="float32")[LABELS]
 
@@ -15,9 +17,9 @@ RIGHT = np.eye(3, dtype="float32")[LABELS]
 def keep(folder: Path, outputs: np.ndarray) -> float:
     np.savez(folder / "outputs.npz", outputs=outputs)
     np.savez(folder / "data.npz", x=np.zeros((4, 2)), y=LABELS)
-    kept = keep_reference(folder / "outputs.npz", folder / "data.npz", folder / "kept.npy")
+    kept = keep_reference(folder / "outputs.npz", folder / "data.npz", folder / "kept.npy", LIMITS)
     assert np.array_equal(np.load(kept.outputs), outputs)
-    return kept.accuracy
+    return kept.quality
 
 
 def test_accuracy_is_the_share_of_rows_that_are_right(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import Result
 from weighin.plugin.config import ModelConfig
 from weighin.plugin.plan import Plan, Target
-from weighin.plugin.weighing import Scales, weigh_variants
+from weighin.plugin.scales import Scales
+from weighin.plugin.weighing import weigh_variants
 
 ARM = Metric.ARM_DISAGREEMENT_PERCENT
 Array = NDArray[np.float32]
@@ -36,7 +37,7 @@ def scales(tmp_path: Path, tiny_tflite: Path, tiny_weights: tuple[Array, Array])
         workdir=tmp_path / "work",
         limits=Limits(wall_seconds=60, memory_mib=2000),
         moment=Moment(now=datetime(2026, 11, 26, tzinfo=UTC), max_age=timedelta(days=1)),
-        settings=HostSettings(),
+        settings=HostSettings(processes=1, rounds=40, memory_processes=1, session_seconds=0.5),
         arm=tmp_path / "no machine",
     )
 
@@ -64,7 +65,7 @@ def weigh(scales: Scales, path: Path, budgets: dict[str, tuple[Metric, ...]]) ->
         data=(),
         digest="d",
     )
-    (result,) = weigh_variants([variant], plan, scales, lambda *_: None, (Metric.SIZE_MIB, ARM))
+    (result,) = weigh_variants([variant], plan, scales, lambda *_: None)
     return result
 
 

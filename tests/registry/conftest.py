@@ -17,6 +17,7 @@ from weighin.gates.measurement import ANY_DEVICE, Measurement
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.signing import Signer
 from weighin.gates.variant import Format, Variant
+from weighin.gates.weigh_in import DataDigest
 from weighin.registry.channel import Publication, create_channel, publish
 from weighin.registry.keys import (
     ChannelSigners,
@@ -33,6 +34,9 @@ BUDGETS = (
     Budget(metric=Metric.LATENCY_P90_MS, at_most=10.0),
     Budget(metric=Metric.SIZE_MIB, at_most=4.0),
 )
+PLAN = "cc" * 32
+DATA = (DataDigest(role="evaluation", path="evaluation.npz", sha256="dd" * 32, rows=500),)
+TOOLS = (("ai-edge-litert", "2.3.0"), ("weighin", "0.1.0"))
 RUNTIME = "ai-edge-litert 2.3.0"
 
 
@@ -118,11 +122,12 @@ class World:
             model=model,
             version=version,
             source_digest="bb" * 32,
-            plan_digest="cc" * 32,
+            plan_digest=PLAN,
+            tools=TOOLS,
             variant=built.variant,
             device=device,
             runtime=RUNTIME,
-            data=(),
+            data=DATA,
             readings=(
                 measured(Metric.ACCURACY_DROP_POINTS, 0.5, Origin.ARTIFACT, ANY_DEVICE),
                 measured(Metric.LATENCY_P90_MS, built.latency_ms[device], Origin.DEVICE, device),
@@ -131,6 +136,8 @@ class World:
                 ),
             ),
             budgets=BUDGETS,
+            confidence=0.95,
+            report_sha256="ee" * 32,
             issued_at=self.now - timedelta(hours=1),
             expires_at=self.now + timedelta(days=90),
         )
@@ -146,8 +153,12 @@ class World:
         """Today's budgets and files."""
         devices = {device for one in built for device in one.latency_ms}
         return Policy(
+            plan_digest=PLAN,
+            data=DATA,
+            tools=TOOLS,
             budgets=dict.fromkeys(devices, BUDGETS),
             artifacts={one.variant.path: one.variant.sha256 for one in built},
+            offered=None,
             moment=Moment(now=self.now, max_age=timedelta(days=30)),
         )
 

@@ -70,8 +70,8 @@ class Limits:
         memory_mib: Resident memory of the child and everything it started, together.
         threads: Computing threads that numeric libraries may start.
         file_mib: Largest file it may write.
-        hidden: Folders that it must not see, such as those that hold keys. Each that exists is
-            covered by an empty one, where the machine can isolate.
+        hidden: Folders and files that it must not see, such as those that hold keys. Each that
+            exists is covered by an empty one, where the machine can isolate.
     """
 
     wall_seconds: float
@@ -220,7 +220,8 @@ _UNSHARE = (
     *("--", "sh", "-c"),
 )
 _COVER_AND_RUN = (
-    'while [ "$1" != -- ]; do mount -t tmpfs -o ro,size=4k none "$1" || exit 97; shift; done; '
+    'while [ "$1" != -- ]; do if [ -d "$1" ]; then mount -t tmpfs -o ro,size=4k none "$1"; '
+    'else mount --bind /dev/null "$1"; fi || exit 97; shift; done; '
     # Without capabilities nothing can uncover them, not even from a namespace of its own.
     'shift; setpriv --bounding-set=-all --inh-caps=-all --no-new-privs -- "$@"; exit $?'
 )
@@ -228,7 +229,7 @@ _COVER_AND_RUN = (
 
 def _namespaces(hidden: Sequence[Path]) -> tuple[str, ...]:
     """The command's prefix that starts it in namespaces of its own."""
-    covered = (str(path.resolve()) for path in hidden if path.is_dir())
+    covered = (str(path.resolve()) for path in hidden if path.exists())
     return (*_UNSHARE, _COVER_AND_RUN, "sh", *covered, "--")
 
 

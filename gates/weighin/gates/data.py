@@ -1,25 +1,18 @@
-"""The data contract: what every data set must be before anything is spent on it.
+"""The data contract: what every data set must be, and the report on whether it is.
 
-    paths -> DataTable (one line of facts per row) -> Great Expectations -> DataReport
-
-The report is sound only if every planned expectation was seen to hold: one that did not run
-counts as broken. What this module does not do: it repairs and drops nothing.
+The report is sound only if every planned expectation was seen to hold. What this module does
+not do: it opens no file; :mod:`weighin.gates.data_check` does.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from importlib.metadata import version
-from pathlib import Path
 
-from weighin.gates.digest import sha256_of
+from weighin.gates.data_record import CheckedSet, DataSummary, EvaluationSummary, NearDuplicates
 from weighin.gates.errors import DataError
 from weighin.gates.weigh_in import DataDigest
-from weighin.gates.wire import data_from_json, data_to_json, list_of, object_of, text_of
 
-_CACHE_FORMAT = 2
+SUITE = "suite"
+"""How a suite file is called behind its role: ``evaluation suite``."""
 
 
 class Role(StrEnum):
@@ -39,7 +32,8 @@ class DataContract:
     Attributes:
         input_shape: Shape of one row of ``x``, without the batch dimension.
         input_dtype: Its numpy dtype, such as ``float32``.
-        classes: Number of classes; labels are 0 to ``classes - 1``.
+        classes: Number of classes; labels are 0 to ``classes - 1``. ``None``: labels are
+            finite real numbers, [n] or [n, k].
         minimum: Smallest value allowed in ``x``, if any.
         maximum: Largest value allowed in ``x``, if any.
         least_evaluation_rows: Fewest rows to judge on.
@@ -47,17 +41,22 @@ class DataContract:
         least_class_share: Smallest share of the evaluation rows that each class must have;
             ``None`` means a tenth of an even share. Zero allows absent classes.
         most_duplicate_share: Largest share of the rows that may repeat another row.
+        most_near_share: Largest share of the evaluation rows that may be nearly in another data
+            set; ``None`` leaves near duplicates a flag.
+        slice_columns: Arrays of the evaluation file, beside x and y, that rows are grouped by.
     """
 
     input_shape: tuple[int, ...]
     input_dtype: str
-    classes: int
+    classes: int | None
     minimum: float | None = None
     maximum: float | None = None
     least_evaluation_rows: int = 50
     least_calibration_rows: int = 16
     least_class_share: float | None = None
     most_duplicate_share: float = 0.01
+    most_near_share: float | None = None
+    slice_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +69,7 @@ class ExpectationResult:
         success: Whether it holds. False also when it could not be checked.
         observed: What was found instead, or what confirms it.
         rows: The first few rows that break it, counted from zero.
+        committed: Whether the suite file beside the data expects it, not the contract.
     """
 
     role: Role
@@ -77,14 +77,26 @@ class ExpectationResult:
     success: bool
     observed: str
     rows: tuple[int, ...] = ()
+    committed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataReport:
-    """What was checked, and on which files."""
+    """What was checked, and on which files.
+
+    Attributes:
+        data: The data sets.
+        results: Every expectation.
+        suites: The suite files that lie beside them.
+        near: Near duplicates of evaluation rows; looked for in data that is sound otherwise.
+        evaluation: What the evaluation data looks like, if it is sound.
+    """
 
     data: tuple[DataDigest, ...]
     results: tuple[ExpectationResult, ...]
+    suites: tuple[DataDigest, ...] = ()
+    near: tuple[NearDuplicates, ...] = ()
+    evaluation: EvaluationSummary | None = None
 
     @property
     def broken(self) -> tuple[ExpectationResult, ...]:
@@ -95,6 +107,26 @@ class DataReport:
     def ok(self) -> bool:
         """Whether something was checked, and all of it holds."""
         return bool(self.results) and not self.broken
+
+    @property
+    def summary(self) -> DataSummary:
+        """What a weigh-in remembers of it; how it compares with a release is not known here."""
+        return DataSummary(
+            sets=tuple(self._checked(digest) for digest in self.data),
+            near=self.near,
+            evaluation=self.evaluation,
+        )
+
+    def _checked(self, digest: DataDigest) -> CheckedSet:
+        holding = [one for one in self.results if one.role == digest.role and one.success]
+        suites = {suite.role: suite.sha256 for suite in self.suites}
+        return CheckedSet(
+            role=digest.role,
+            rows=digest.rows,
+            expectations=len(holding),
+            suite_expectations=sum(one.committed for one in holding),
+            suite_sha256=suites.get(f"{digest.role} {SUITE}", ""),
+        )
 
     def require_sound(self) -> None:
         """Go on only with sound data.
@@ -112,103 +144,7 @@ class DataReport:
 def describe(result: ExpectationResult, path: str) -> str:
     """One result in one line, for people."""
     where = f"{result.role} data ({path})" if path else f"{result.role} data"
+    suite = " of its committed suite" if result.committed else ""
     rows = f" (first at rows {', '.join(map(str, result.rows))})" if result.rows else ""
     verdict = "holds" if result.success else "is broken"
-    return f"{where}: '{result.expectation}' {verdict}: {result.observed}{rows}"
-
-
-def check_data(
-    paths: Mapping[Role, Path], contract: DataContract, cache_dir: Path | None = None
-) -> DataReport:
-    """Check the data sets against the contract and against each other.
-
-    Broken data is a result in the report, not an exception; see
-    :meth:`DataReport.require_sound`. A check that passed before, on the same bytes under the
-    same contract, is read from ``cache_dir`` and costs two file reads.
-
-    Raises:
-        DataError: a file is missing, so that there is nothing to check.
-    """
-    data = tuple(digest_of(role, paths[role]) for role in Role if role in paths)
-    remembered = None if cache_dir is None else cache_dir / f"data-{_key(data, contract)}.json"
-    if remembered is not None and (known := _recall(remembered, data)) is not None:
-        return known
-    report = _check(paths, contract, data)
-    if remembered is not None and report.ok:
-        _remember(remembered, report)
-    return report
-
-
-def digest_of(role: Role, path: Path) -> DataDigest:
-    """Which bytes a data set consists of, and how many labels it has (none if unreadable).
-
-    Raises:
-        DataError: the file is not there.
-    """
-    from weighin.gates.data_table import count_rows
-
-    if not path.is_file():
-        raise DataError(f"{role} data: there is no file {path}; give the path of a .npz file")
-    return DataDigest(role=role, path=str(path), sha256=sha256_of(path), rows=count_rows(path))
-
-
-def _check(
-    paths: Mapping[Role, Path], contract: DataContract, data: tuple[DataDigest, ...]
-) -> DataReport:
-    from weighin.gates.data_suite import validate
-    from weighin.gates.data_table import read_table
-
-    tables, results = [], list[ExpectationResult]()
-    for role, path in paths.items():
-        table, objections = read_table(role, path, contract)
-        results.extend(objections)
-        if table is not None:
-            tables.append(table)
-    if len(tables) == len(paths):
-        results.extend(validate(tables, contract))
-    return DataReport(data=data, results=tuple(results))
-
-
-def _key(data: tuple[DataDigest, ...], contract: DataContract) -> str:
-    """Everything that decides what a check finds."""
-    parts = {
-        "format": _CACHE_FORMAT,
-        "data": [(digest.role, digest.sha256) for digest in data],
-        "contract": asdict(contract),
-        "great_expectations": version("great_expectations"),
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _remember(path: Path, report: DataReport) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    document = {
-        "data": [data_to_json(digest) for digest in report.data],
-        "results": [asdict(result) for result in report.results],
-    }
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(document))
-    draft.replace(path)
-
-
-def _recall(path: Path, data: tuple[DataDigest, ...]) -> DataReport | None:
-    """A check that passed before; ``None`` if there is none or it cannot be read."""
-    try:
-        document = object_of(json.loads(path.read_text()), "data report")
-        digests = tuple(data_from_json(item) for item in list_of(document, "data"))
-        results = tuple(_result(item) for item in list_of(document, "results"))
-    except (FileNotFoundError, ValueError):
-        return None  # checked afresh, which is always right
-    same = [d.sha256 for d in digests] == [d.sha256 for d in data]
-    report = DataReport(data=data, results=results)
-    return report if same and report.ok else None
-
-
-def _result(document: object) -> ExpectationResult:
-    fields = object_of(document, "expectation")
-    return ExpectationResult(
-        role=Role(text_of(fields, "role")),
-        expectation=text_of(fields, "expectation"),
-        success=fields.get("success") is True,
-        observed=text_of(fields, "observed"),
-    )
+    return f"{where}: '{result.expectation}'{suite} {verdict}: {result.observed}{rows}"

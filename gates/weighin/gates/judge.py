@@ -9,9 +9,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading, Unreadable
-from weighin.gates.metric import OF_THE_FILE, Budget, Metric, Origin
+from weighin.gates.metric import (
+    MAY_BE_NEGATIVE,
+    OF_THE_FILE,
+    RELATIVE,
+    VS_RELEASE,
+    Budget,
+    Metric,
+    Origin,
+)
+from weighin.gates.slices import Decided, decide, worst
 
 
 class Outcome(StrEnum):
@@ -33,13 +43,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When the judging happens, and how old evidence may be."""
+    """When the judging happens, how old evidence may be, and how sure it must be.
+
+    ``confidence`` is one-sided: how sure each end of an interval must be on its own side.
+    """
 
     now: datetime
     max_age: timedelta
+    confidence: float = 0.95
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what follows from the fields is kept
 class Check:
     """One budget held against the readings there are for it."""
 
@@ -48,7 +62,7 @@ class Check:
     subject: Subject
     moment: Moment
 
-    @property
+    @cached_property
     def reading(self) -> Reading:
         """The one reading that is judged, or why there is none."""
         metric = self.budget.metric
@@ -60,7 +74,7 @@ class Check:
             case several:
                 return Unreadable(metric=metric, reason=f"{len(several)} readings contradict")
 
-    @property
+    @cached_property
     def objection(self) -> str | None:
         """Why the reading cannot be believed for this budget; ``None`` if it can."""
         match self.reading:
@@ -70,38 +84,64 @@ class Check:
                 return _mismatch(measured, self) or _implausible(measured, self)
 
     @property
+    def limit(self) -> float:
+        """What is held against the interval: the bound, or a growth's floor where that is larger.
+
+        Only for a reading without an objection; the floor is a share of what the release has.
+        """
+        reading, floor = self.reading, self.budget.floor
+        if floor is None or isinstance(reading, Unreadable) or reading.baseline is None:
+            return self.budget.at_most
+        return max(self.budget.at_most, 100 * floor / reading.baseline.value)
+
+    @cached_property
+    def decided(self) -> Decided | None:
+        """For slices: which of them are within the budget; ``None`` for any other reading."""
+        reading = self.reading
+        if isinstance(reading, Unreadable) or not reading.slices:
+            return None
+        least = self.budget.least_slice_rows
+        return decide(reading.slices, self.budget.at_most, self.moment.confidence, least)
+
+    @cached_property
     def outcome(self) -> Outcome:
         """``PASS`` if the whole interval fits, ``FAIL`` if none of it does, else ``UNDECIDED``."""
         reading = self.reading
         if self.objection is not None or isinstance(reading, Unreadable):
             return Outcome.UNDECIDED
-        if reading.upper <= self.budget.at_most:
+        if (decided := self.decided) is not None:
+            return _outcome_of(decided)
+        if reading.upper <= self.limit:
             return Outcome.PASS
-        return Outcome.FAIL if reading.lower > self.budget.at_most else Outcome.UNDECIDED
+        return Outcome.FAIL if reading.lower > self.limit else Outcome.UNDECIDED
 
     @property
     def overshoot(self) -> float:
         """Upper end as a share of the budget; infinite when there is no believable reading."""
-        reading, limit = self.reading, self.budget.at_most
+        reading = self.reading
         if self.objection is not None or isinstance(reading, Unreadable):
             return math.inf
-        if limit > 0:
+        if (limit := self.limit) > 0:
             return reading.upper / limit
         return 0.0 if reading.upper <= limit else math.inf
 
     @property
     def reason(self) -> str:
         """The outcome in words, for people."""
-        objection, reading, limit = self.objection, self.reading, self.budget.at_most
+        objection, reading = self.objection, self.reading
         if objection is not None or isinstance(reading, Unreadable):
             return objection or "not measured"
-        match self.outcome:
+        outcome = self.outcome
+        if (decided := self.decided) is not None:
+            return _slices_in_words(decided, outcome, reading, self.budget)
+        limit = f"{self.limit:.4g}"
+        match outcome:
             case Outcome.PASS:
-                return f"at most {reading.upper:.4g}, budget {limit:.4g}"
+                return f"at most {reading.upper:.4g}, budget {limit}"
             case Outcome.FAIL:
-                return f"at least {reading.lower:.4g}, budget {limit:.4g}"
+                return f"at least {reading.lower:.4g}, budget {limit}"
             case Outcome.UNDECIDED:
-                return f"budget {limit:.4g} lies within {reading.lower:.4g} to {reading.upper:.4g}"
+                return f"budget {limit} lies within {reading.lower:.4g} to {reading.upper:.4g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +164,9 @@ class Verdict:
         """What decided, in one line."""
         if not self.checks:
             return "the device has no budgets, so nothing was checked"
-        decisive = [c for c in self.checks if c.outcome is self.outcome]
-        if self.outcome is Outcome.PASS:
+        outcome = self.outcome
+        decisive = [c for c in self.checks if c.outcome is outcome]
+        if outcome is Outcome.PASS:
             return f"all {len(self.checks)} budgets hold"
         return "; ".join(f"{c.budget.metric}: {c.reason}" for c in decisive)
 
@@ -149,6 +190,35 @@ def judge(
         for budget in sorted(budgets, key=lambda b: b.metric)
     )
     return Verdict(subject=subject, checks=tuple(checks))
+
+
+def _outcome_of(decided: Decided) -> Outcome:
+    """All slices must be within; one that is above is enough to fail."""
+    if decided.above:
+        return Outcome.FAIL
+    whole = decided.within and not decided.open and not decided.small
+    return Outcome.PASS if whole else Outcome.UNDECIDED
+
+
+def _slices_in_words(
+    decided: Decided, outcome: Outcome, reading: Measurement, budget: Budget
+) -> str:
+    limit = f"budget {budget.at_most:.4g}"
+    match outcome:
+        case Outcome.PASS:
+            return f"all {len(decided.within)} slices are within, {limit}"
+        case Outcome.FAIL:
+            return f"{_named(decided.above)} above, {limit}"
+        case Outcome.UNDECIDED:
+            parts = [f"{_named(decided.open)} not decided"] if decided.open else []
+            if decided.small:
+                parts.append(f"{_named(decided.small)} below {budget.least_slice_rows} rows")
+            return f"{', '.join(parts)}; {limit}, worst at most {reading.upper:.4g}"
+
+
+def _named(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
 def _mismatch(measured: Measurement, check: Check) -> str | None:
@@ -177,8 +247,13 @@ def _implausible(measured: Measurement, check: Check) -> str | None:
         return "the interval is not finite"
     if not measured.lower <= measured.value <= measured.upper:
         return f"the interval does not contain its value ({interval})"
-    if measured.lower < 0 and measured.metric is not Metric.ACCURACY_DROP_POINTS:
+    if measured.lower < 0 and measured.metric not in MAY_BE_NEGATIVE:
         return f"the interval reaches below zero ({interval}), which only a drop can"
+    if not check.moment.confidence <= measured.confidence <= 1:
+        return (
+            f"its interval holds with {measured.confidence:.4g}, but the gate asks for "
+            f"{check.moment.confidence:.4g}"
+        )
     if measured.n < 1:
         return "no samples behind it"
     if measured.origin is Origin.ARTIFACT and measured.metric not in OF_THE_FILE:
@@ -187,4 +262,27 @@ def _implausible(measured: Measurement, check: Check) -> str | None:
         return "scaled from specifications only, which can never pass"
     if not measured.origin.is_at_least(check.budget.least_origin):
         return f"{measured.origin}, but the budget asks for {check.budget.least_origin} or better"
+    return _wrong_kind(measured)
+
+
+def _wrong_kind(measured: Measurement) -> str | None:
+    """A reading that lacks what its metric needs, or whose parts contradict each other."""
+    if (measured.metric is Metric.SLICE_DROP_POINTS) is not bool(measured.slices):
+        return "no slices behind it" if not measured.slices else "slices behind another metric"
+    if measured.slices:
+        _, ends = worst(measured.slices, measured.confidence)
+        if (ends.lower, ends.value, ends.upper) != (
+            measured.lower,
+            measured.value,
+            measured.upper,
+        ):
+            return "the interval is not the one of its slices"
+        if len({one.name for one in measured.slices}) < len(measured.slices):
+            return "a slice is there twice"
+    if (measured.metric in VS_RELEASE) is not (measured.baseline is not None):
+        return "it does not say which release it was compared with"
+    if measured.metric in RELATIVE and measured.baseline is not None:
+        base = measured.baseline.value
+        if not (math.isfinite(base) and base > 0):
+            return f"the release has {base}, to which nothing can be relative"
     return None

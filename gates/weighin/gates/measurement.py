@@ -4,9 +4,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.slices import Slice
 
 ANY_DEVICE = "any"
 """The device of a reading that belongs to the file itself (origin ``artifact``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The released file that a number is relative to, and its own number there.
+
+    Attributes:
+        sha256: The file that the channel offered when this was measured.
+        value: What that file has, in the unit of the metric that is compared; above zero.
+    """
+
+    sha256: str
+    value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +40,10 @@ class Measurement:
         runtime: Runtime and version the number speaks of, such as ``ai-edge-litert 2.3.0``.
         measured_at: When, timezone-aware UTC.
         conditions: Anything a reader needs to repeat it (threads, processes, anchors, source).
+        confidence: How sure each end of the interval is, on its own side; 1 for what is exact.
+        slices: For ``slice_drop_points``: every slice. The interval is theirs, see
+            :func:`weighin.gates.slices.worst`.
+        baseline: For what is relative to the release: which file, and how much it has.
     """
 
     metric: Metric
@@ -39,6 +57,9 @@ class Measurement:
     runtime: str
     measured_at: datetime
     conditions: tuple[tuple[str, str], ...] = ()
+    confidence: float = 0.95
+    slices: tuple[Slice, ...] = ()
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

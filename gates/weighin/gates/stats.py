@@ -28,12 +28,14 @@ from weighin.gates.binomial import (
     tail_rank,
 )
 
-FEW_DISAGREEMENTS = 10
+FEW_DISAGREEMENTS = 30
 """Up to this many samples on which the two models disagree, the interval is exact."""
 
 _NUISANCE_RISK = 1e-4  # Berger and Boos: spent on bounding the nuisance parameter
 _NEGLIGIBLE = 1e-12  # probability left out of an exact sum; far below the risk above
 _NUISANCE_STEPS = 12
+_LOSSES_SHARE = 0.8  # of the risk, where losses and wins are bounded apart
+_EXACT_PRECISION = 1e-3  # of an exact end, which is rounded outwards
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,12 @@ class PairedCounts:
         """Number of samples."""
         return self.both_right + self.only_reference + self.only_variant + self.both_wrong
 
+    def interval(self, confidence: float) -> Interval:
+        """The drop as a share of the samples; see :func:`quick_drop`."""
+        return quick_drop(self, confidence)
 
+
+@lru_cache(maxsize=4096)
 def paired_drop(counts: PairedCounts, confidence: float = 0.95) -> Interval:
     """How much accuracy the variant loses against its reference, as a fraction of the samples.
 
@@ -98,6 +105,24 @@ def paired_drop(counts: PairedCounts, confidence: float = 0.95) -> Interval:
     _check_confidence(confidence)
     lost, won, n = counts.only_reference, counts.only_variant, counts.n
     upper_end = _exact_upper if lost + won <= FEW_DISAGREEMENTS else _score_upper
+    return Interval(
+        value=(lost - won) / n,
+        lower=-upper_end(won, lost, n, confidence),
+        upper=upper_end(lost, won, n, confidence),
+    )
+
+
+@lru_cache(maxsize=4096)
+def quick_drop(counts: PairedCounts, confidence: float = 0.95) -> Interval:
+    """Like :func:`paired_drop`, a hundred times as fast and a little wider where few disagree.
+
+    For many slices at many levels. The score interval; where at most :data:`FEW_DISAGREEMENTS`
+    samples disagree, Clopper and Pearson's end of the losses at four fifths of the risk, less their
+    end of the wins at one fifth, which is valid whatever the two have to do with each other.
+    """
+    _check_confidence(confidence)
+    lost, won, n = counts.only_reference, counts.only_variant, counts.n
+    upper_end = _split_upper if lost + won <= FEW_DISAGREEMENTS else _score_upper
     return Interval(
         value=(lost - won) / n,
         lower=-upper_end(won, lost, n, confidence),
@@ -148,6 +173,25 @@ def quantile_interval(samples: Sequence[float], share: float, confidence: float 
     )
 
 
+def percent_interval(count: int, n: int, confidence: float = 0.95) -> Interval:
+    """A share in percent, each end exact with ``confidence`` on its own side.
+
+    Clopper C.J., Pearson E.S. (1934), The use of confidence or fiducial limits, Biometrika 26.
+
+    Raises:
+        ValueError: the count is not between 0 and ``n``, or the confidence is out of range.
+    """
+    _check_confidence(confidence)
+    if not 0 <= count <= n or n < 1:
+        raise ValueError(f"{count} of {n} is no share")
+    risk = 1 - confidence
+    return Interval(
+        value=100 * count / n,
+        lower=100 * (1 - one_proportion_upper(n - count, n, risk)) if count else 0.0,
+        upper=100 * one_proportion_upper(count, n, risk),
+    )
+
+
 def samples_for_margin(
     disagreement: float,
     margin: float,
@@ -185,6 +229,13 @@ def samples_for_margin(
 def _check_confidence(confidence: float) -> None:
     if not 0.5 < confidence < 1:
         raise ValueError(f"confidence lies between 0.5 and 1, not at {confidence}")
+
+
+def _split_upper(lost: int, won: int, n: int, confidence: float) -> float:
+    """Most losses at part of the risk, less the fewest wins at the rest."""
+    risk = 1 - confidence
+    fewest_won = 1 - one_proportion_upper(n - won, n, risk * (1 - _LOSSES_SHARE))
+    return max((lost - won) / n, one_proportion_upper(lost, n, risk * _LOSSES_SHARE) - fewest_won)
 
 
 def _score_upper(lost: int, won: int, n: int, confidence: float) -> float:
@@ -233,7 +284,16 @@ def _exact_upper(lost: int, won: int, n: int, confidence: float) -> float:
             _probability(as_good, n, q + drop, q) >= risk for q in shares if drop + 2 * q <= 1
         )
 
-    return max(score, last_where(plausible, (lost - won) / n, 1.0))
+    inside = outside = score
+    step = 0.3 * max(abs(score), 1 / n)
+    while plausible(outside):
+        if outside >= 1:
+            return 1.0
+        inside, outside = outside, min(1.0, outside + step)
+    while outside - inside > _EXACT_PRECISION * max(abs(outside), 1 / n):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if plausible(middle) else (inside, middle)
+    return outside
 
 
 def _as_good_as(

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from weighin.gates.data_record import DataSummary
 from weighin.gates.judge import Outcome, Verdict
 from weighin.gates.measurement import Reading
+from weighin.gates.meters.metrics import ACCURACY
 from weighin.gates.metric import Metric
 from weighin.gates.search import SearchRecord
 from weighin.gates.variant import BuildFailure, Variant
@@ -12,7 +14,10 @@ from weighin.gates.variant import BuildFailure, Variant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataDigest:
-    """One data set that the weigh-in used: its role, file, digest and number of rows."""
+    """One data set that the weigh-in used: its role, file, digest and number of rows.
+
+    The suite file beside a data set is named like one, ``evaluation suite``, and has no rows.
+    """
 
     role: str
     path: str
@@ -44,6 +49,14 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What one device's variants were held against: the release there, or why nothing was."""
+
+    device: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WeighIn:
     """What became of one registered model version.
 
@@ -53,7 +66,8 @@ class WeighIn:
         source: The registry's source URI of the version.
         source_digest: Content digest of the registered files.
         plan_digest: Digest of everything that decides what is done (config, data, tools).
-        reference_accuracy: Accuracy of the registered model itself on the gate's data, 0 to 1.
+        reference_accuracy: What the registered model itself reaches on the gate's data, in the
+            metric that is judged: accuracy as 0 to 1, any other in its own unit.
         data: The data sets used.
         devices: Target device names, in the plan's order.
         results: One per variant that was built.
@@ -61,6 +75,10 @@ class WeighIn:
         started_at: UTC.
         finished_at: UTC.
         search: How the recipes were found, if they were searched for.
+        quality_metric: Name of the metric whose drop is judged.
+        compared_with: Per device with a budget that is relative to the release, what the
+            channel offered there.
+        data_report: What was checked of the data, and what was noticed.
     """
 
     model: str
@@ -76,6 +94,9 @@ class WeighIn:
     started_at: datetime
     finished_at: datetime
     search: SearchRecord | None = None
+    quality_metric: str = ACCURACY
+    compared_with: tuple[Compared, ...] = ()
+    data_report: DataSummary | None = None
 
     @property
     def passed(self) -> tuple[Result, ...]:

@@ -11,14 +11,19 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from weighin.gates.measurement import Measurement, Reading, Unreadable
+from weighin.gates.estimate import Estimate
+from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
+from weighin.gates.slices import Slice
+from weighin.gates.stats import PairedCounts
 from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import DataDigest
 
 JsonObject = Mapping[str, object]
 """A parsed JSON object whose values have not been looked at yet."""
 
+_COUNTS = ("both_right", "only_reference", "only_variant", "both_wrong")
+_ESTIMATE = ("value", "standard_error", "skew", "slack")
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -26,7 +31,7 @@ def reading_to_json(reading: Reading) -> dict[str, object]:
     """Write a measurement, or the reason why there is none."""
     if isinstance(reading, Unreadable):
         return {"metric": reading.metric.value, "reason": reading.reason}
-    return {
+    document: dict[str, object] = {
         "metric": reading.metric.value,
         "value": number_to_json(reading.value),
         "lower": number_to_json(reading.lower),
@@ -38,7 +43,14 @@ def reading_to_json(reading: Reading) -> dict[str, object]:
         "runtime": reading.runtime,
         "measured_at": time_to_json(reading.measured_at),
         "conditions": pairs_to_json(reading.conditions),
+        "confidence": number_to_json(reading.confidence),
     }
+    if reading.slices:
+        document["slices"] = [_slice_to_json(one) for one in reading.slices]
+    if reading.baseline is not None:
+        value = number_to_json(reading.baseline.value)
+        document["baseline"] = {"sha256": reading.baseline.sha256, "value": value}
+    return document
 
 
 def reading_from_json(document: object) -> Reading:
@@ -65,16 +77,55 @@ def reading_from_json(document: object) -> Reading:
         runtime=text_of(fields, "runtime"),
         measured_at=time_of(fields, "measured_at"),
         conditions=pairs_of(fields, "conditions"),
+        confidence=number_of(fields, "confidence"),
+        slices=tuple(_slice_from_json(one) for one in list_of(fields, "slices"))
+        if "slices" in fields
+        else (),
+        baseline=_baseline_from_json(fields["baseline"]) if "baseline" in fields else None,
     )
+
+
+def _slice_to_json(one: Slice) -> dict[str, object]:
+    named: dict[str, object] = {"name": one.name, "rows": one.rows}
+    match one.drop:
+        case PairedCounts() as counts:
+            return named | {name: getattr(counts, name) for name in _COUNTS}
+        case Estimate() as estimate:
+            numbers = {name: number_to_json(getattr(estimate, name)) for name in _ESTIMATE}
+            return named | numbers | {"degrees": estimate.degrees}
+
+
+def _slice_from_json(document: object) -> Slice:
+    fields = object_of(document, "slice")
+    drop: PairedCounts | Estimate
+    if "degrees" in fields:
+        only(fields, "name", "rows", "degrees", *_ESTIMATE)
+        numbers = {name: number_of(fields, name) for name in _ESTIMATE}
+        drop = Estimate(degrees=whole_of(fields, "degrees"), **numbers)
+    else:
+        only(fields, "name", "rows", *_COUNTS)
+        drop = PairedCounts(**{name: whole_of(fields, name) for name in _COUNTS})
+    rows = whole_of(fields, "rows")
+    if isinstance(drop, PairedCounts) and drop.n != rows:
+        raise ValueError(f"slice: has {rows} rows, but counts {drop.n}")
+    return Slice(name=text_of(fields, "name"), rows=rows, drop=drop)
+
+
+def _baseline_from_json(document: object) -> Baseline:
+    fields = object_of(document, "baseline")
+    only(fields, "sha256", "value")
+    return Baseline(sha256=text_of(fields, "sha256"), value=number_of(fields, "value"))
 
 
 def budget_to_json(budget: Budget) -> dict[str, object]:
     """Write one upper bound."""
-    return {
+    document: dict[str, object] = {
         "metric": budget.metric.value,
         "at_most": budget.at_most,
         "least_origin": budget.least_origin.value,
     }
+    optional = {"floor": budget.floor, "least_rows": budget.least_rows}
+    return document | {name: value for name, value in optional.items() if value is not None}
 
 
 def budget_from_json(document: object) -> Budget:
@@ -89,6 +140,8 @@ def budget_from_json(document: object) -> Budget:
         metric=Metric(text_of(fields, "metric")),
         at_most=number_of(fields, "at_most"),
         least_origin=Origin(text_of(fields, "least_origin")),
+        floor=number_of(fields, "floor") if "floor" in fields else None,
+        least_rows=whole_of(fields, "least_rows") if "least_rows" in fields else None,
     )
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weighin.gates.child import Limits
-from weighin.gates.data import Role, check_data, digest_of
+from weighin.gates.data import Role
+from weighin.gates.data_check import check_data, digest_of
+from weighin.gates.data_record import DataSummary
 from weighin.gates.devices.bench import HostSettings
 from weighin.gates.digest import sha256_of
 from weighin.gates.errors import SourceError
@@ -27,6 +29,7 @@ from weighin.plugin.contract import contract_for
 from weighin.plugin.plan import Plan
 from weighin.plugin.recipe import Recipe, parse_recipe
 from weighin.plugin.reference import keep_reference
+from weighin.plugin.scales import Scales
 from weighin.plugin.search.journal import Journal
 from weighin.plugin.search.run import Workshop, search
 from weighin.plugin.search.space import space_of
@@ -34,7 +37,7 @@ from weighin.plugin.search.tuning import with_tuning
 from weighin.plugin.source import Source
 from weighin.plugin.source_run import SourceFailure, run_source
 from weighin.plugin.trunk import Built
-from weighin.plugin.weighing import Scales, weigh_variants
+from weighin.plugin.weighing import weigh_variants
 
 Paths = Mapping[Role, Path]
 Build = Callable[[tuple[Recipe, ...], Paths], tuple[Built | BuildFailure, ...]]
@@ -56,12 +59,14 @@ class Choice:
         paths: The data sets to build from.
         data: Data sets beside those of the plan.
         record: The search, if there was one.
+        checked: What was checked of the data sets that it used, if there was one.
     """
 
     recipes: tuple[Recipe, ...]
     paths: Paths
     data: tuple[DataDigest, ...] = ()
     record: SearchRecord | None = None
+    checked: DataSummary | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +110,7 @@ def choose(request: SearchRequest, limits: SearchConfig) -> Choice:
         SourceError: the registered model cannot be run on the tuning data.
     """
     paths = with_tuning(request.paths, request.work / "search" / "data", request.seed)
-    _check(request, paths)
+    checked = _check(request, paths)
     space, journal = space_of(request.plan), _journal(request, paths)
     workshop = _workshop(request, paths)
     record = search(space, request.plan.devices, limits, workshop, journal)
@@ -116,13 +121,16 @@ def choose(request: SearchRequest, limits: SearchConfig) -> Choice:
         paths=paths,
         data=_set_aside(request, paths),
         record=record,
+        checked=checked,
     )
 
 
-def _check(request: SearchRequest, paths: Paths) -> None:
+def _check(request: SearchRequest, paths: Paths) -> DataSummary:
     """Hold the parts against the data contract: no row of one is in another."""
     contract = contract_for(request.source, request.plan.settings, request.paths[Role.EVALUATION])
-    check_data(paths, contract, request.work / "data").require_sound()
+    report = check_data(paths, contract, request.work / "data")
+    report.require_sound()
+    return report.summary
 
 
 def _set_aside(request: SearchRequest, paths: Paths) -> tuple[DataDigest, ...]:
@@ -179,14 +187,21 @@ def _scales(request: SearchRequest, paths: Paths) -> Scales:
     done = run_source(request.source, (tuning,), paths[Role.CALIBRATION], builds, limits)
     if isinstance(done, SourceFailure):
         raise SourceError(f"the registered model cannot be run on the tuning data: {done.reason}")
+    quality = replace(request.settings.quality, margins=(), slices=())
+    reference = keep_reference(done.outputs[0], tuning, work / "reference.npy", limits, quality)
     return Scales(
         root=request.root,
         evaluation=tuning,
-        reference=keep_reference(done.outputs[0], tuning, work / "reference.npy").outputs,
+        reference=reference.outputs,
         workdir=work,
         limits=limits,
         moment=request.moment,
-        settings=replace(QUICK, reuse_for=request.settings.reuse_for),
+        settings=replace(
+            QUICK,
+            reuse_for=request.settings.reuse_for,
+            confidence=request.settings.confidence,
+            quality=quality,
+        ),
     )
 
 

@@ -19,6 +19,7 @@ COMMANDS = (
     "run",
     "sync",
     "report",
+    "data",
     "promote",
     "pull",
     "verify",

@@ -17,11 +17,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from weighin.gates.errors import ConfigError
+from weighin.gates.meters.metrics import ACCURACY, LABEL, QualityMetric, quality_metric
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.profile import HOST, profile_names
 from weighin.gates.variant import Format
 from weighin.plugin.describe import Meaning, Preprocessing, check_preprocessing
-from weighin.plugin.recipe import parse_recipe
+from weighin.plugin.recipe import needs_classes, parse_recipe
 
 FILE_NAME = "weighin.toml"
 STATE_DIR = ".weighin"
@@ -44,6 +45,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _Positive = Annotated[float, Field(gt=0)]
 _Count = Annotated[int, Field(ge=1)]
 _Share = Annotated[float, Field(ge=0, lt=1)]
+_Percent = Annotated[float, Field(ge=0, le=100)]
 _BudgetValue = float | dict[str, float | str]
 _BudgetTable = dict[str, dict[str, _BudgetValue]]
 
@@ -68,10 +70,34 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceConfig:
-    """``[evidence]``: how long a signed measurement may be believed."""
+    """``[evidence]``: how long a signed measurement may be believed, and whose signature.
+
+    ``key`` is a PEM file or a signer URI, ``public_key`` the file with its public half; without
+    them the development key signs. ``trusted_keys`` are the public key files that promotion
+    believes; without it, the key that signs.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     valid_days: _Count = 30
+    key: Annotated[str, Field(min_length=1)] | None = None
+    public_key: str | None = None
+    trusted_keys: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateConfig:
+    """``[gate]``: how sure the gate must be, and how it looks at the evaluation rows.
+
+    Attributes:
+        confidence: One-sided: how sure each end of every interval must be on its own side.
+        sequential: Whether accuracy is looked at while rows come in, and stops when decided.
+        seed: Of the order in which rows are looked at.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    sequential: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +136,26 @@ class SearchConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricConfig:
+    """``[models.NAME.metric]``: a metric that is not built in, and how to use it.
+
+    Attributes:
+        name: ``sklearn:NAME``, ``torchmetrics:NAME`` or ``module:function``.
+        reads: What of the outputs it reads: ``classes``, ``scores`` or ``values``.
+        larger_is_better: Whether more of it is good.
+        labels: Whether ``y`` holds ``classes`` or ``numbers``.
+        arguments: Given to the function.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    name: str
+    reads: str | None = None
+    larger_is_better: bool = True
+    labels: Literal["classes", "numbers"] = "classes"
+    arguments: dict[str, str | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """``[models.NAME]``: one registered model, its data and what to make of it."""
 
@@ -129,6 +175,9 @@ class ModelConfig:
     classes: _Count | None = None
     min_rows: _Count = 50
     min_class_share: _Share = 0.01
+    metric: str | MetricConfig = ACCURACY
+    slices: tuple[str, ...] = ()
+    max_near_duplicate_percent: _Percent | None = None
     value_range: tuple[float, float] | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     labels: tuple[str, ...] = ()
@@ -140,6 +189,24 @@ class ModelConfig:
         """What is written into every variant about its inputs and outputs."""
         return Meaning(preprocessing=self.preprocessing, labels=self.labels)
 
+    @property
+    def quality_metric(self) -> QualityMetric:
+        """The metric whose drop is budgeted.
+
+        Raises:
+            ConfigError: there is no such metric.
+        """
+        said = self.metric
+        if isinstance(said, str):
+            return quality_metric(said)
+        return quality_metric(
+            said.name,
+            reads=said.reads,
+            larger_is_better=said.larger_is_better,
+            numbers=said.labels == "numbers",
+            arguments=tuple(sorted(said.arguments.items())),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -148,6 +215,7 @@ class Config:
     Attributes:
         mlflow: Where the registry is.
         channel: Where releases go.
+        gate: How sure the gate must be.
         evidence: How long measurements hold.
         dvc: How variants are kept.
         build: Limits of the child processes.
@@ -159,6 +227,7 @@ class Config:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     mlflow: MlflowConfig = MlflowConfig()
     channel: ChannelConfig = ChannelConfig()
+    gate: GateConfig = GateConfig()
     evidence: EvidenceConfig = EvidenceConfig()
     dvc: DvcConfig = DvcConfig()
     build: BuildConfig = BuildConfig()
@@ -257,6 +326,8 @@ def _with_labels(config: Config, path: Path) -> Config:
 
 def _mistakes(config: Config) -> Iterable[str]:
     """What the types cannot see: names that must exist, units, bounds."""
+    if (config.evidence.key is None) != (config.evidence.public_key is None):
+        yield "evidence.key: needs evidence.public_key, the file with its public half, beside it"
     yield from _budget_mistakes("budgets", config.budgets)
     for name, model in config.models.items():
         where = f"models.{name}"
@@ -265,6 +336,25 @@ def _mistakes(config: Config) -> Iterable[str]:
         yield from _name_mistakes(f"{where}.formats", model.formats, tuple(Format))
         yield from _recipe_mistakes(f"{where}.recipes", model)
         yield from _meaning_mistakes(where, model)
+        yield from _quality_mistakes(where, model)
+
+
+def _quality_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
+    """A metric that there is not, and recipes that need classes where there are numbers."""
+    try:
+        metric = model.quality_metric
+    except ConfigError as error:
+        yield f"{where}.{error}"
+        return
+    if len(set(model.slices)) < len(model.slices):
+        yield f"{where}.slices: names a column twice"
+    if not metric.numbers:
+        return
+    if LABEL in model.slices:
+        yield f"{where}.slices: 'label' is no slice where labels are numbers ({metric.name})"
+    for text in model.recipes:
+        if text == AUTO or needs_classes(text):
+            yield f"{where}.recipes: '{text}' needs classes, but {metric.name} judges numbers"
 
 
 def _recipe_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
@@ -321,15 +411,24 @@ def _budget_mistakes(where: str, table: _BudgetTable) -> Iterable[str]:
 
 def _budget(metric: str, value: _BudgetValue) -> Budget:
     """One budget from ``10`` or ``{ at_most = 10, least_origin = "device" }``."""
-    if not isinstance(value, dict):
-        return Budget(metric=Metric(metric), at_most=float(value))
-    limit, origin = value.get("at_most"), value.get("least_origin", Origin.PREDICTED.value)
-    if set(value) - {"at_most", "least_origin"} or not isinstance(limit, int | float):
+    table = value if isinstance(value, dict) else {"at_most": value}
+    numbers = {name: n for name in _BUDGET_NUMBERS if isinstance(n := table.get(name), int | float)}
+    if "at_most" not in numbers or set(table) - {"least_origin"} != set(numbers):
         raise ValueError(f"{metric}: must be a finite number or {_BUDGET_TABLE_FORM}")
+    origin = table.get("least_origin", Origin.PREDICTED.value)
     if origin not in tuple(Origin):
         allowed = ", ".join(o for o in Origin if o is not Origin.SCALED)
         raise ValueError(f"{metric}.least_origin: unknown '{origin}'; allowed: {allowed}")
-    return Budget(metric=Metric(metric), at_most=float(limit), least_origin=Origin(origin))
+    rows = numbers.get("least_rows")
+    if rows is not None and rows != int(rows):
+        raise ValueError(f"{metric}.least_rows: must be a whole number, not {rows}")
+    return Budget(
+        metric=Metric(metric),
+        at_most=float(numbers["at_most"]),
+        least_origin=Origin(origin),
+        floor=numbers.get("floor"),
+        least_rows=None if rows is None else int(rows),
+    )
 
 
 def _near(name: str, allowed: Iterable[str]) -> str:
@@ -357,15 +456,17 @@ def _explain(file: str, detail: ErrorDetails) -> str:
             return f"{file}: {where}: {message}, not {value!r}"
 
 
+_BUDGET_NUMBERS = ("at_most", "floor", "least_rows")
 _BUDGET_TABLE_FORM = "{ at_most = NUMBER, least_origin = 'predicted' }"
-_UNION_BRANCHES = frozenset({"float", "dict[str,union[float,str]]"})
+_UNION_BRANCHES = frozenset({"float", "dict[str,union[float,str]]", "str", "MetricConfig"})
 
 
 def _keys_at(location: list[str]) -> tuple[str, ...]:
     """The keys that the table at ``location`` may have."""
     record: type = Config
     if location[:1] == ["models"]:
-        record = Preprocessing if location[2:] == ["preprocessing"] else ModelConfig
+        tables = {"preprocessing": Preprocessing, "metric": MetricConfig}
+        record = tables[location[2]] if location[2:] and location[2] in tables else ModelConfig
     elif location:
         record = get_type_hints(Config)[location[0]]
     return tuple(field.name for field in dataclasses.fields(record))

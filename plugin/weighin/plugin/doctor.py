@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 from weighin.gates.child import can_isolate
+from weighin.gates.errors import ConfigError
+from weighin.plugin.evidence_keys import try_key
 from weighin.plugin.project import Project, open_project
 from weighin.registry.keys import KeyRole
 
@@ -49,6 +51,7 @@ def examine(start: Path) -> tuple[Finding, ...]:
         _models(project),
         _dvc(project),
         _keys(project),
+        _evidence_key(project),
         _channel(project),
         _isolation(),
     )
@@ -113,6 +116,19 @@ def _keys(project: Project) -> Finding:
             what="keys", ok=False, detail=f"others can read {', '.join(loose)}: chmod 600"
         )
     return Finding(what="keys", ok=True, detail=f"development keys in {project.keys}")
+
+
+def _evidence_key(project: Project) -> Finding:
+    """Which key signs evidence, tried out on something that is none."""
+    try:
+        key = try_key(project, os.environ)
+    except ConfigError as error:
+        return Finding(what="evidence key", ok=False, detail=str(error))
+    said = f"{key.kind} {key.keyid[:12]} signs"
+    if not key.trusted:
+        detail = f"{said}; evidence.trusted_keys does not name it, so nothing of it is promoted"
+        return Finding(what="evidence key", ok=True, detail=detail)
+    return Finding(what="evidence key", ok=True, detail=f"{said}, and is believed")
 
 
 def _channel(project: Project) -> Finding:

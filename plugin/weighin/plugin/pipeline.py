@@ -14,13 +14,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from weighin.gates.child import Limits
-from weighin.gates.data import Role, check_data, digest_of
+from weighin.gates.data import Role
+from weighin.gates.data_check import check_data, digest_of, suite_digests
+from weighin.gates.data_record import DataSummary
 from weighin.gates.devices.bench import HostSettings
+from weighin.gates.digest import sha256_of
 from weighin.gates.dominance import with_dominance
 from weighin.gates.errors import DataError, SourceError
 from weighin.gates.judge import Moment
+from weighin.gates.meters.quality import Quality
+from weighin.gates.metric import Metric
 from weighin.gates.variant import BuildFailure, Variant
-from weighin.gates.weigh_in import WeighIn
+from weighin.gates.weigh_in import DataDigest, WeighIn
 from weighin.plugin.arm_setup import machine_folder
 from weighin.plugin.auto import Choice, Paths, SearchRequest, choose
 from weighin.plugin.builder import BuildRequest, build_variants
@@ -35,31 +40,19 @@ from weighin.plugin.project import Project, parse_reference
 from weighin.plugin.publish import publish_weigh_in, refuse, still_good
 from weighin.plugin.recipe import Recipe
 from weighin.plugin.reference import Reference, keep_reference
+from weighin.plugin.regression import compared_with, read_offer
+from weighin.plugin.released import with_drift
+from weighin.plugin.scales import Scales
 from weighin.plugin.source import Source, inspect_source
 from weighin.plugin.source_run import SourceFailure, run_source
-from weighin.plugin.tools import versions_of
+from weighin.plugin.tools import weighing_tools
 from weighin.plugin.trunk import Built
-from weighin.plugin.weighing import Scales, weigh_variants
+from weighin.plugin.weighing import weigh_variants
 from weighin.registry.git import commit
 from weighin.registry.store import keep_variants
 
-TOOLS = (
-    "weighin",
-    "ai-edge-litert",
-    "coremltools",
-    "executorch",
-    "keras",
-    "litert-quantizer",
-    "litert-torch",
-    "numpy",
-    "onnx",
-    "onnxruntime",
-    "onnxscript",
-    "torch",
-    "torchao",
-)
-"""Packages whose versions decide what a variant is."""
-
+METRIC_CODE = "metric"
+"""The role of the file that holds a user's own metric, among the data of a plan."""
 
 REUSE = timedelta(days=7)
 """A killed or changed run takes over what this machine measured in these days."""
@@ -95,13 +88,25 @@ class Job:
     @property
     def moment(self) -> Moment:
         """When the judging happens, and how old a reading may be."""
-        days = self.project.config.evidence.valid_days
-        return Moment(now=self.started_at, max_age=timedelta(days=days))
+        config = self.project.config
+        days, confidence = config.evidence.valid_days, config.gate.confidence
+        return Moment(now=self.started_at, max_age=timedelta(days=days), confidence=confidence)
 
     @property
     def reuse_for(self) -> timedelta:
         """How old a number of this machine may be to be used again: not at all, if asked to."""
         return timedelta(0) if self.again else min(REUSE, self.moment.max_age / 2)
+
+    @property
+    def quality(self) -> Quality:
+        """By what quality is judged, and whether rows are looked at step by step."""
+        return quality_of(self.project, self.plan)
+
+    @property
+    def settings(self) -> HostSettings:
+        """How this machine measures."""
+        confidence = self.project.config.gate.confidence
+        return HostSettings(reuse_for=self.reuse_for, confidence=confidence, quality=self.quality)
 
     def data(self, role: Role) -> Path:
         """Where a data set is; only for roles that the plan has."""
@@ -115,11 +120,41 @@ def plan_for(project: Project, model: str) -> Plan:
         ConfigError: the configuration does not describe the model.
         DataError: a data file is missing.
     """
+    paths = data_paths(project, model)
+    found = (*(digest_of(role, path) for role, path in paths.items()), *suite_digests(paths))
     data = tuple(
-        replace(digest_of(role, path), path=path.relative_to(project.root).as_posix())
-        for role, path in data_paths(project, model).items()
+        replace(one, path=Path(one.path).relative_to(project.root).as_posix()) for one in found
     )
-    return make_plan(project.config, model, data, dict(versions_of(*TOOLS)))
+    code = project.config.model(model).quality_metric.code(project.root)
+    if code is not None:
+        path = code.relative_to(project.root).as_posix()
+        own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
+        data = (*data, own)
+    return make_plan(project.config, model, data, dict(weighing_tools()))
+
+
+def quality_of(project: Project, plan: Plan) -> Quality:
+    """By what the quality of a model is judged.
+
+    Raises:
+        ConfigError: there is no such metric, or no file of the user's own one.
+    """
+    gate, metric = project.config.gate, plan.settings.quality_metric
+    code = metric.code(project.root)
+    margins = {
+        budget.at_most
+        for target in plan.targets
+        for budget in target.budgets
+        if budget.metric is Metric.ACCURACY_DROP_POINTS
+    }
+    return Quality(
+        metric=metric,
+        slices=plan.settings.slices,
+        margins=tuple(sorted(margins)) if gate.sequential else (),
+        seed=gate.seed,
+        root=str(project.root) if code is not None else "",
+        code_sha256=sha256_of(code) if code is not None else "",
+    )
 
 
 def data_paths(project: Project, model: str) -> dict[Role, Path]:
@@ -182,19 +217,21 @@ def weigh_now(job: Job) -> WeighIn:
         SourceError: the registered model cannot be used.
     """
     source = fetch(job, job.registration)
-    check(job, source)
+    checked = check(job, source)
     reference = run(job, source)
     choice = find(job, source)
     built = build(job, source, choice.recipes, choice.paths)
     variants = keep(job, source, [one for one in built if isinstance(one, Built)])
-    results = weigh_variants(variants, job.plan, _scales(job, reference), job.progress)
+    scales, offer = _scales(job, reference), read_offer(job.project, job.plan)
+    results = weigh_variants(variants, job.plan, scales, job.progress, offer=offer)
     return WeighIn(
         model=job.registration.name,
         version=job.registration.version,
         source=job.registration.source,
         source_digest=source.digest,
         plan_digest=job.plan.digest,
-        reference_accuracy=reference.accuracy,
+        quality_metric=job.quality.metric.name,
+        reference_accuracy=reference.quality,
         data=(*job.plan.data, *choice.data),
         devices=job.plan.devices,
         results=with_dominance(results),
@@ -202,6 +239,8 @@ def weigh_now(job: Job) -> WeighIn:
         started_at=job.started_at,
         finished_at=datetime.now(UTC),
         search=choice.record,
+        compared_with=compared_with(job.plan, offer),
+        data_report=checked.with_sets_of(choice.checked),
     )
 
 
@@ -216,10 +255,10 @@ def fetch(job: Job, registration: Registration) -> Source:
         download(job.connection, registration, fresh)
         fresh.rename(kept)
     job.progress("fetch", 1, 1)
-    return inspect_source(_model_folder(kept), trust_pickle=job.plan.settings.trust_pickle)
+    return inspect_source(model_folder(kept), trust_pickle=job.plan.settings.trust_pickle)
 
 
-def check(job: Job, source: Source) -> None:
+def check(job: Job, source: Source) -> DataSummary:
     """Hold every data set against the contract before anything is spent."""
     job.progress("check data", 0, 1)
     paths = data_paths(job.project, job.plan.model)
@@ -227,6 +266,7 @@ def check(job: Job, source: Source) -> None:
     report = check_data(paths, contract, job.project.work / "data")
     report.require_sound()
     job.progress("check data", 1, 1)
+    return with_drift(job.project, job.plan.model, report.summary)
 
 
 def run(job: Job, source: Source) -> Reference:
@@ -237,7 +277,8 @@ def run(job: Job, source: Source) -> Reference:
     if isinstance(done, SourceFailure):
         raise SourceError(f"{job.registration.label} cannot be used: {done.reason}")
     job.progress("run the registered model", 1, 1)
-    return keep_reference(done.outputs[0], evaluation, job.project.work / "host" / "reference.npy")
+    kept = job.project.work / "host" / "reference.npy"
+    return keep_reference(done.outputs[0], evaluation, kept, job.limits, job.quality)
 
 
 def find(job: Job, source: Source) -> Choice:
@@ -253,7 +294,7 @@ def find(job: Job, source: Source) -> Choice:
         work=job.project.work,
         limits=job.limits,
         moment=job.moment,
-        settings=HostSettings(reuse_for=job.reuse_for),
+        settings=job.settings,
         seed=job.project.config.build.seed,
         again=job.again,
         build=lambda recipes, data: build(job, source, recipes, data, step="search: build"),
@@ -338,12 +379,12 @@ def _scales(job: Job, reference: Reference) -> Scales:
         workdir=job.project.work / "host",
         limits=job.limits,
         moment=job.moment,
-        settings=HostSettings(reuse_for=job.reuse_for),
+        settings=job.settings,
         arm=machine_folder(os.environ, Path.home()),
     )
 
 
-def _model_folder(downloaded: Path) -> Path:
+def model_folder(downloaded: Path) -> Path:
     """The folder that holds ``MLmodel``: the download itself, or the one folder in it."""
     found = sorted(downloaded.rglob("MLmodel"), key=lambda path: len(path.parts))
     return found[0].parent if found else downloaded

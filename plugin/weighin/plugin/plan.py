@@ -91,7 +91,8 @@ def _digest(
         "model": model,
         "settings": {k: v for k, v in asdict(config.model(model)).items() if k != "budgets"},
         "targets": [asdict(target) for target in targets],
-        "evidence": asdict(config.evidence),
+        "gate": asdict(config.gate),
+        "evidence": {"valid_days": config.evidence.valid_days},
         "training": [
             *(build.seed, build.epochs, build.train_seconds, build.temperature),
             *(build.soft_weight, build.augment, build.report_lift, build.prune_steps),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from weighin.gates.errors import ConfigError
 from weighin.plugin.config import FILE_NAME, STATE_DIR, Config, find_root, load_config
+from weighin.registry.keys import key_file
 
 _SQLITE = "sqlite:///"
 _SECRET_FOLDERS = (
@@ -42,8 +43,10 @@ class Project:
 
     @property
     def secrets(self) -> tuple[Path, ...]:
-        """Folders that no model may see: our keys, and where people keep theirs."""
-        return (self.keys, *(Path.home() / name for name in _SECRET_FOLDERS))
+        """What no model may see: our keys, a configured key file, and where people keep theirs."""
+        file = key_file(self.root, self.config.evidence.key or "")
+        configured = () if file is None else (file,)
+        return (self.keys, *configured, *(Path.home() / name for name in _SECRET_FOLDERS))
 
     @property
     def work(self) -> Path:

@@ -5,58 +5,111 @@ evidence is wrong.
 """
 
 import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weighin.gates.digest import sha256_of
-from weighin.gates.errors import EvidenceError
+from weighin.gates.errors import EvidenceError, WeighinError
 from weighin.gates.evidence import verify_statement
 from weighin.gates.judge import Moment
-from weighin.plugin.config import Config
+from weighin.plugin.event import Registration
+from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.mark import Conclusion, read_mark
 from weighin.plugin.mlflow_publish import ReleasedFile, publish_release
 from weighin.plugin.mlflow_store import Connection, connect, find_version
+from weighin.plugin.pipeline import plan_for
+from weighin.plugin.plan import Plan
 from weighin.plugin.project import Project, sole_worker
-from weighin.plugin.results import load_evidence
-from weighin.registry.channel import Publication, publish
-from weighin.registry.keys import KeyRole, load_dev_signers, load_public_key
-from weighin.registry.promotion import Policy, Proof, promote
+from weighin.plugin.released import remember_release
+from weighin.plugin.results import load_evidence, load_weigh_in
+from weighin.plugin.tools import weighing_tools
+from weighin.registry.channel import Publication, current_release, publish
+from weighin.registry.keys import load_dev_signers
+from weighin.registry.promotion import Policy, Proof, gaps, promote, stale
 from weighin.registry.release import Release
 
+if TYPE_CHECKING:
+    from weighin.gates.signing import Key
 
-def promote_version(project: Project, name: str, version: str) -> Release:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """What was released, and what a person should know beside it.
+
+    Attributes:
+        release: What the channel offers now; without variants when nothing passed.
+        notes: What was left out, and why.
+    """
+
+    release: Release
+    notes: tuple[str, ...]
+
+
+def promote_version(project: Project, name: str, version: str) -> Promotion:
     """Release what passed of one version; the release is empty when nothing did.
 
     Raises:
         EvidenceError: the evidence is missing, or does not verify, match or hold any more.
-        StoreError: the channel could not be written; it offers what it offered before.
-        RegistryError: the channel has the release, but MLflow could not be told; run it again.
+        StoreError: the channel could not be read or written; it offers what it offered before.
+        RegistryError: MLflow could not be read, and nothing was released; or the channel has
+            the release, but MLflow could not be told, and doing it again tells it.
     """
     now = datetime.now(UTC)
     with sole_worker(project):
         envelopes = load_evidence(project.results(name, version))
-        proofs = _verified(project, envelopes, now)
-        _check_about(proofs, name, version)
-        release = promote(proofs, _policy(project, name, proofs, now))
+        proofs = verified(envelopes, trusted_keys(project), now)
+        check_about(proofs, name, version)
+        offered = current_release(project.channel, project.config.channel.name, name)
+        policy = policy_of(project, plan_for(project, name), proofs, offered, now)
+        release = promote(proofs, policy)
         if release.variants:
-            _publish(project, release, proofs, envelopes, now)
             connection = connect(project.tracking_uri, project.registry_uri)
-            _tell_mlflow(project, connection, release, proofs)
-    return release
+            registration = find_version(connection, name, version)
+            run_id = _report_run(registration, policy.plan_digest)
+            _publish(project, release, proofs, envelopes, now)
+            remember_release(project, name, version)
+            _tell_mlflow(project, connection, registration, run_id, release, proofs)
+    known = _reported(project.results(name, version))
+    notes = (*gaps(proofs, policy, known), *stale(proofs, policy))
+    return Promotion(release=release, notes=notes)
 
 
-def _verified(project: Project, envelopes: dict[str, bytes], now: datetime) -> tuple[Proof, ...]:
-    keys = (load_public_key(project.keys / f"{KeyRole.EVIDENCE}.pub.json"),)
-    return tuple(
-        Proof(
-            statement=verify_statement(envelope, keys, now),
-            envelope_sha256=hashlib.sha256(envelope).hexdigest(),
-        )
-        for envelope in envelopes.values()
-    )
+def _reported(folder: Path) -> tuple[str, ...]:
+    """The variants that the report speaks of: only to say what evidence is missing."""
+    try:
+        return tuple(result.variant.label for result in load_weigh_in(folder).results)
+    except WeighinError:
+        return ()  # the evidence alone decides, and it was there
 
 
-def _check_about(proofs: tuple[Proof, ...], name: str, version: str) -> None:
-    """Evidence of one version must not be filed under another."""
+def verified(
+    envelopes: Mapping[str, bytes], keys: Collection["Key"], now: datetime
+) -> tuple[Proof, ...]:
+    """Every statement, after its signature, shape and dates were checked.
+
+    Raises:
+        EvidenceError: names the file, and what does not hold.
+    """
+    proofs: list[Proof] = []
+    for name, envelope in envelopes.items():
+        try:
+            statement = verify_statement(envelope, keys, now)
+        except EvidenceError as error:
+            raise EvidenceError(f"{name}: {error}") from error
+        digest = hashlib.sha256(envelope).hexdigest()
+        proofs.append(Proof(statement=statement, envelope_sha256=digest))
+    return tuple(proofs)
+
+
+def check_about(proofs: tuple[Proof, ...], name: str, version: str) -> None:
+    """Evidence of one version must not be filed under another.
+
+    Raises:
+        EvidenceError: it is.
+    """
     for proof in proofs:
         said = (proof.statement.model, proof.statement.version)
         if said != (name, version):
@@ -66,16 +119,46 @@ def _check_about(proofs: tuple[Proof, ...], name: str, version: str) -> None:
             )
 
 
-def _policy(project: Project, name: str, proofs: tuple[Proof, ...], now: datetime) -> Policy:
-    config: Config = project.config
-    devices = config.model(name).devices
+def policy_of(
+    project: Project,
+    plan: Plan,
+    proofs: Collection[Proof],
+    offered: Release | None,
+    now: datetime,
+) -> Policy:
+    """What evidence is held against: today's plan, and the files as they are on disk."""
+    config = project.config
     paths = {proof.statement.variant.path for proof in proofs}
     existing = {path for path in paths if (project.root / path).is_file()}
     return Policy(
-        budgets={device: config.budgets_for(name, device) for device in devices},
+        plan_digest=plan.digest,
+        data=plan.data,
+        tools=weighing_tools(),
+        budgets={target.device: target.budgets for target in plan.targets},
         artifacts={path: sha256_of(project.root / path) for path in sorted(existing)},
-        moment=Moment(now=now, max_age=timedelta(days=config.evidence.valid_days)),
+        offered=offered,
+        moment=Moment(
+            now=now,
+            max_age=timedelta(days=config.evidence.valid_days),
+            confidence=config.gate.confidence,
+        ),
     )
+
+
+def _report_run(registration: Registration, plan_digest: str) -> str:
+    """The MLflow run of the weigh-in; a version registered anew under this number has none.
+
+    Raises:
+        EvidenceError: MLflow knows no finished weigh-in of this very version and plan.
+    """
+    mark = read_mark(registration)
+    finished = mark is not None and mark.conclusion is not Conclusion.REFUSED
+    if mark is None or not finished or mark.plan_digest != plan_digest:
+        raise EvidenceError(
+            f"MLflow has no finished weigh-in of today's plan for {registration.label}; "
+            f"run `weighin run {registration.label}`"
+        )
+    return mark.report
 
 
 def _publish(
@@ -97,15 +180,13 @@ def _publish(
 
 
 def _tell_mlflow(
-    project: Project, connection: Connection, release: Release, proofs: tuple[Proof, ...]
+    project: Project,
+    connection: Connection,
+    registration: Registration,
+    run_id: str,
+    release: Release,
+    proofs: tuple[Proof, ...],
 ) -> None:
-    registration = find_version(connection, release.model, release.version)
-    mark = read_mark(registration)
-    if mark is None or mark.conclusion is not Conclusion.PASSED:
-        raise EvidenceError(
-            f"MLflow has no finished weigh-in for {registration.label}; "
-            f"run `weighin run {registration.label}`"
-        )
     paths = {p.statement.variant.sha256: p.statement.variant.path for p in proofs}
     ranked = sorted(release.variants, key=lambda v: (min(a.rank for a in v.approvals), v.label))
     files = tuple(
@@ -118,4 +199,4 @@ def _tell_mlflow(
         )
         for variant in ranked
     )
-    publish_release(connection, registration, mark.report, files, project.config.channel.name)
+    publish_release(connection, registration, run_id, files, project.config.channel.name)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from weighin.gates.errors import WeighinError
 from weighin.gates.report.markdown import summary_table
+from weighin.gates.report.words import plain
 from weighin.gates.weigh_in import WeighIn
 from weighin.plugin.event import Registration
 from weighin.plugin.evidence_files import sign_all
@@ -54,7 +55,9 @@ def refuse(
 ) -> None:
     """Record on the version why it cannot be weighed with this plan."""
     mark = Mark(plan_digest=plan.digest, conclusion=Conclusion.REFUSED, report=str(error)[:400])
-    write_mark(connection, registration, mark, f"**weighin: not weighed.** {error}")
+    lines = [plain(line) for line in str(error).splitlines()]  # values of the data among them
+    said = "\n".join(["**weighin: not weighed.**", "", "~~~~text", *lines, "~~~~"])
+    write_mark(connection, registration, mark, said)
 
 
 def still_good(

@@ -144,6 +144,18 @@ def parse_recipe(text: str) -> Recipe:
     return recipe
 
 
+def needs_classes(text: str) -> bool:
+    """Whether a recipe compares classes: all that train, and ``mixed``, which measures divergence.
+
+    A text that is no recipe needs nothing; who parses it says what is wrong with it.
+    """
+    try:
+        recipe = parse_recipe(text)
+    except ConfigError:
+        return False
+    return recipe.trains or recipe.quantization is Quantization.MIXED
+
+
 def _extend(recipe: Recipe, step: str, text: str) -> Recipe:
     """One more pass, which has to come after all passes so far."""
     if recipe.quantization is None:

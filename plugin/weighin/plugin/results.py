@@ -39,6 +39,11 @@ def load_weigh_in(folder: Path) -> WeighIn:
         raise WeighinError(f"{path}: not a weighin report: {error}") from error
 
 
+def report_text(weigh_in: WeighIn) -> str:
+    """The text of ``report.json``, byte for byte: signed evidence holds its digest."""
+    return json.dumps(to_document(weigh_in), indent=2, allow_nan=False) + "\n"
+
+
 def load_evidence(folder: Path) -> dict[str, bytes]:
     """The signed envelopes of a results folder, by file name."""
     directory = folder / EVIDENCE_DIR
@@ -55,10 +60,9 @@ def save_weigh_in(folder: Path, weigh_in: WeighIn, envelopes: Mapping[str, bytes
     (fresh / EVIDENCE_DIR).mkdir(parents=True)
     for name, envelope in envelopes.items():
         (fresh / EVIDENCE_DIR / name).write_bytes(envelope)
-    document = json.dumps(to_document(weigh_in), indent=2, allow_nan=False)
     (fresh / REPORT_MARKDOWN).write_text(to_markdown(weigh_in), encoding="utf-8")
     (fresh / REPORT_HTML).write_text(to_html(weigh_in), encoding="utf-8")
-    (fresh / REPORT_JSON).write_text(document + "\n", encoding="utf-8")
+    (fresh / REPORT_JSON).write_text(report_text(weigh_in), encoding="utf-8")
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

@@ -8,6 +8,34 @@ from weighin.plugin.source import SourceKind
 
 Pairs = tuple[tuple[str, str], ...]
 
+TOOLS = (
+    "weighin",
+    "ai-edge-litert",
+    "coremltools",
+    "executorch",
+    "keras",
+    "litert-converter",
+    "litert-quantizer",
+    "litert-torch",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "scikit-learn",
+    "tensorflow",
+    "tf-keras",
+    "tf2onnx",
+    "torch",
+    "torchao",
+    "torchmetrics",
+)
+"""Packages whose versions decide what a variant is, or what is measured of it."""
+
+
+def weighing_tools() -> Pairs:
+    """The installed versions of :data:`TOOLS`: a part of every plan and every statement."""
+    return versions_of(*TOOLS)
+
 
 def source_tools(kind: SourceKind) -> Pairs:
     """What loads a registered model and traces it."""

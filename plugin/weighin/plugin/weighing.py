@@ -2,58 +2,24 @@
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from weighin.gates.child import Limits
-from weighin.gates.devices.bench import Candidate, HostSettings
-from weighin.gates.devices.host import measure_host
-from weighin.gates.devices.predict import predict
-from weighin.gates.errors import SourceError
-from weighin.gates.judge import Moment, Subject, judge
-from weighin.gates.measurement import Reading, Unreadable
+from weighin.gates.devices.bench import Candidate
+from weighin.gates.devices.host import HOST_METRICS, measure_host
+from weighin.gates.judge import Subject, Verdict, judge
+from weighin.gates.measurement import Reading
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric
 from weighin.gates.profile import HOST, load_profile
 from weighin.gates.variant import Variant
 from weighin.gates.weigh_in import Result
 from weighin.plugin.console import Progress
+from weighin.plugin.phones import PREDICTED, predict_file
 from weighin.plugin.plan import Plan
-
-PREDICTED = (
-    Metric.LATENCY_P90_MS,
-    Metric.PEAK_MEMORY_MIB,
-    Metric.ENERGY_MJ,
-    Metric.BATTERY_PERCENT_PER_HOUR,
-)
+from weighin.plugin.regression import Against, Offer, against_release
+from weighin.plugin.scales import Scales, candidate_of
 
 _ARM = Metric.ARM_DISAGREEMENT_PERCENT
 _ARM_STEP = "run ARM kernels"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scales:
-    """What variants are weighed with.
-
-    Attributes:
-        root: Variant paths are relative to it.
-        evaluation: The gate's own data set.
-        reference: The registered model's outputs on it.
-        workdir: For child processes and readings kept between runs.
-        limits: What one child process may use.
-        moment: When, and how old a reading may be.
-        settings: How this machine measures.
-        arm: Where the emulated ARM machine is, if files may be run on one.
-    """
-
-    root: Path
-    evaluation: Path
-    reference: Path
-    workdir: Path
-    limits: Limits
-    moment: Moment
-    settings: HostSettings
-    arm: Path | None = None
 
 
 def weigh_variants(
@@ -61,13 +27,15 @@ def weigh_variants(
     plan: Plan,
     scales: Scales,
     progress: Progress,
-    metrics: Collection[Metric] = tuple(Metric),
+    metrics: Collection[Metric] = HOST_METRICS,
+    offer: Offer | None = None,
 ) -> tuple[Result, ...]:
     """Measure every variant here, predict it for phones, and judge it on each device.
 
-    Only ``metrics`` are measured here; what is left out reads as not measured.
+    Only ``metrics`` are measured here; what is left out reads as not measured. Without an
+    ``offer`` nothing is compared with the release, and no budget asks for it.
     """
-    candidates = [_candidate(variant, scales.root) for variant in variants]
+    candidates = [candidate_of(variant, scales.root) for variant in variants]
     here = measure_host(
         candidates,
         scales.evaluation,
@@ -79,8 +47,10 @@ def weigh_variants(
         report_progress=lambda done, total, _what: progress("weigh", done, total),
         metrics=metrics,
     )
-    arm = _on_arm(candidates, plan, scales, progress) if _ARM in metrics else {}
-    return tuple(_result(variant, here[variant.label], arm, plan, scales) for variant in variants)
+    arm = _on_arm(candidates, plan, scales, progress) if tuple(metrics) == HOST_METRICS else {}
+    known = {one.label: _known(one, here[one.label], arm, plan, scales) for one in variants}
+    against = against_release(variants, known, plan, scales, progress, offer)
+    return tuple(_result(one, known[one.label], against, plan, scales) for one in variants)
 
 
 def _on_arm(
@@ -111,67 +81,65 @@ def _on_arm(
     return readings
 
 
-def _candidate(variant: Variant, root: Path) -> Candidate:
-    return Candidate(
-        label=variant.label,
-        path=root / variant.path,
-        format=variant.format,
-        sha256=variant.sha256,
-    )
-
-
-def _result(
+def _known(
     variant: Variant,
     here: tuple[Reading, ...],
     arm: Mapping[tuple[str, str], Reading],
     plan: Plan,
     scales: Scales,
+) -> dict[str, tuple[Reading, ...]]:
+    """What is known of a variant by itself: on this machine, and on each target device."""
+    known = {HOST: here}
+    for device in plan.devices:
+        if device != HOST:
+            known[device] = _on_phone(variant, device, here, plan, scales)
+        if (variant.label, device) in arm:
+            known[device] = (*known[device], arm[variant.label, device])
+    return known
+
+
+def _on_phone(
+    variant: Variant, device: str, here: tuple[Reading, ...], plan: Plan, scales: Scales
+) -> tuple[Reading, ...]:
+    of_the_file = tuple(reading for reading in here if reading.metric not in PREDICTED)
+    predicted = predict_file(
+        scales.root / variant.path,
+        variant.format,
+        variant.sha256,
+        device,
+        plan.settings.inferences_per_hour,
+        scales.moment.now,
+    )
+    return (*of_the_file, *predicted)
+
+
+def _result(
+    variant: Variant,
+    known: Mapping[str, tuple[Reading, ...]],
+    against: Mapping[tuple[str, str], Against],
+    plan: Plan,
+    scales: Scales,
 ) -> Result:
     by_device = {
-        device: _readings(variant, device, here, plan, scales)
-        + ((arm[variant.label, device],) if (variant.label, device) in arm else ())
+        device: (*known[device], *against[variant.label, device].readings)
         for device in plan.devices
     }
     verdicts = tuple(
-        judge(
-            Subject(
-                artifact_sha256=variant.sha256,
-                device=target.device,
-                runtime=runtime_of(variant.format),
-            ),
-            target.budgets,
-            by_device[target.device],
-            scales.moment,
-        )
-        for target in plan.targets
+        _verdict(variant, device, against[variant.label, device], readings, scales)
+        for device, readings in by_device.items()
     )
-    known = dict.fromkeys(reading for readings in by_device.values() for reading in readings)
-    return Result(variant=variant, verdicts=verdicts, readings=tuple(known))
+    every = dict.fromkeys(reading for readings in by_device.values() for reading in readings)
+    return Result(variant=variant, verdicts=verdicts, readings=tuple(every))
 
 
-def _readings(
-    variant: Variant, device: str, here: tuple[Reading, ...], plan: Plan, scales: Scales
-) -> tuple[Reading, ...]:
-    """What is known of a variant on one device."""
-    if device == HOST:
-        return here
-    of_the_file = tuple(reading for reading in here if reading.metric not in PREDICTED)
-    return (*of_the_file, *_predicted(variant, device, plan, scales))
-
-
-def _predicted(variant: Variant, device: str, plan: Plan, scales: Scales) -> tuple[Reading, ...]:
-    from weighin.gates.cost import read_cost
-
-    try:
-        cost = read_cost(scales.root / variant.path, variant.format)
-    except SourceError as error:
-        return tuple(Unreadable(metric=metric, reason=str(error)) for metric in PREDICTED)
-    return predict(
-        load_profile(device),
-        cost,
-        variant.format,
-        artifact_sha256=variant.sha256,
-        runtime=runtime_of(variant.format),
-        inferences_per_hour=plan.settings.inferences_per_hour,
-        now=scales.moment.now,
+def _verdict(
+    variant: Variant,
+    device: str,
+    against: Against,
+    readings: tuple[Reading, ...],
+    scales: Scales,
+) -> Verdict:
+    subject = Subject(
+        artifact_sha256=variant.sha256, device=device, runtime=runtime_of(variant.format)
     )
+    return judge(subject, against.budgets, readings, scales.moment)

@@ -38,7 +38,7 @@ from weighin.registry.files import (
     write_atomically,
 )
 from weighin.registry.keys import ChannelSigners
-from weighin.registry.release import Release
+from weighin.registry.release import Release, ReleasedVariant
 
 if TYPE_CHECKING:
     from weighin.gates.signing import Signer
@@ -172,7 +172,21 @@ def current_release(directory: Path, channel: str, model: str) -> Release | None
     """
     with opened(directory) as state:
         role = _known_role(state, channel, model)
-    return naming.release_from_targets(role.targets.values()) if role else None
+    try:
+        return naming.release_from_targets(role.targets.values()) if role else None
+    except ValueError as error:
+        raise StoreError(
+            f"{directory}: what it offers for {model} is malformed: {error}"
+        ) from error
+
+
+def released_file(
+    directory: Path, channel: str, release: Release, variant: ReleasedVariant
+) -> Path:
+    """Where a channel folder keeps the file of a variant that it offers."""
+    path = naming.variant_path(channel, release, variant)
+    folder, _, name = path.rpartition("/")
+    return directory / TARGETS_FOLDER / folder / f"{variant.sha256}.{name}"
 
 
 def _check_complete(publication: Publication) -> None:

@@ -7,6 +7,7 @@ for trying things out and for tests. For production, give the URI of a key that 
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,9 @@ from weighin.gates.errors import ConfigError
 
 if TYPE_CHECKING:
     from weighin.gates.signing import Key, Signer
+
+
+_FILE_SCHEME = "file2:"
 
 
 class KeyRole(StrEnum):
@@ -64,12 +68,16 @@ def create_dev_keys(directory: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def load_signer(uri_or_path: str, public_key: Path | None = None) -> "Signer":
+def load_signer(
+    uri_or_path: str, public_key: Path | None = None, ask: Callable[[str], str] | None = None
+) -> "Signer":
     """Open a key for signing.
 
     Args:
         uri_or_path: A PEM private key file, or a securesystemslib signer URI.
-        public_key: Its public half as :func:`create_dev_keys` writes it; a URI needs it.
+        public_key: Its public half as :func:`create_dev_keys` writes it; a URI needs it, and
+            with a file it must match.
+        ask: Called with the name of a secret (an HSM's ``pin``) when one is needed.
 
     Raises:
         ConfigError: the key cannot be opened, or other people can read it.
@@ -78,15 +86,37 @@ def load_signer(uri_or_path: str, public_key: Path | None = None) -> "Signer":
 
     from weighin.gates.signing import Signer
 
-    scheme = uri_or_path.partition(":")[0]
-    if ":" not in uri_or_path or Path(uri_or_path).exists():
-        return _signer_from_file(Path(uri_or_path))
+    file = key_file(Path(), uri_or_path)
+    if file is not None:
+        _refuse_readable(file)
+        if public_key is None and not uri_or_path.startswith(_FILE_SCHEME):
+            return _signer_from_file(file)
     if public_key is None:
+        scheme = uri_or_path.partition(":")[0]
         raise ConfigError(f"key {scheme}: give the file with its public key beside the URI")
+    uri = uri_or_path if file is None else f"{_FILE_SCHEME}{file.resolve()}"
     try:
-        return Signer.from_priv_key_uri(uri_or_path, load_public_key(public_key))
+        return Signer.from_priv_key_uri(uri, load_public_key(public_key), ask)
     except (Error, ValueError, OSError, ImportError) as error:
         raise ConfigError(f"key {uri_or_path}: cannot be opened: {error}") from error
+
+
+def key_file(root: Path, uri_or_path: str) -> Path | None:
+    """The file that holds a private key; ``None`` if the key is somewhere else, or not named.
+
+    Args:
+        root: What a relative path is relative to.
+        uri_or_path: As :func:`load_signer` takes it.
+    """
+    named = uri_or_path.removeprefix(_FILE_SCHEME)
+    elsewhere = ":" in named and not (root / named).exists()
+    return None if not named or elsewhere else root / named
+
+
+def write_public_key(path: Path, key: "Key") -> None:
+    """Write the public half of a key, as :func:`load_public_key` reads it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_public_bytes(key))
 
 
 def load_public_key(path: Path) -> "Key":
@@ -124,13 +154,16 @@ def _signer_from_file(path: Path) -> "Signer":
     from weighin.gates.signing import CryptoSigner
 
     try:
-        if path.stat().st_mode & 0o077:
-            raise ConfigError(f"{path}: others can read this private key; run: chmod 600 {path}")
         return CryptoSigner(load_pem_private_key(path.read_bytes(), None))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such key; weighin init makes development keys") from error
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise ConfigError(f"{path}: not a private key in PEM form: {error}") from error
+
+
+def _refuse_readable(path: Path) -> None:
+    if path.exists() and path.stat().st_mode & 0o077:
+        raise ConfigError(f"{path}: others can read this private key; run: chmod 600 {path}")
 
 
 def _public_bytes(key: "Key") -> bytes:

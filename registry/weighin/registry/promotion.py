@@ -12,7 +12,10 @@ from weighin.gates.errors import EvidenceError
 from weighin.gates.evidence import Statement
 from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
 from weighin.gates.measurement import Measurement
-from weighin.gates.metric import Budget, Metric
+from weighin.gates.metric import VS_RELEASE, Budget, Metric
+from weighin.gates.weigh_in import DataDigest
+from weighin.registry.baseline import applied, believed, regresses
+from weighin.registry.changes import changes
 from weighin.registry.release import Approval, Release, ReleasedVariant
 
 
@@ -29,13 +32,21 @@ class Policy:
     """What a promotion is held against.
 
     Attributes:
-        budgets: The budgets of each device as configured now.
+        plan_digest: Today's plan of the model; evidence of another one is refused.
+        data: Today's data sets, by content.
+        tools: Today's versions of the tools.
+        budgets: The budgets of each target device as configured now.
         artifacts: The sha256 of each variant file as it is on disk now, by its path.
+        offered: What the channel offers for the model now; ``None`` if nothing.
         moment: When the judging happens, and how old a measurement may be.
     """
 
+    plan_digest: str
+    data: tuple[DataDigest, ...]
+    tools: tuple[tuple[str, str], ...]
     budgets: Mapping[str, tuple[Budget, ...]]
     artifacts: Mapping[str, str]
+    offered: Release | None
     moment: Moment
 
 
@@ -46,11 +57,13 @@ def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
         The release; without variants when nothing passes.
 
     Raises:
-        EvidenceError: there is no evidence, or it contradicts itself, the files or the clock.
-            Then nothing is promoted, because somebody should look.
+        EvidenceError: there is no evidence, or it contradicts itself, the files or the clock,
+            or is of another plan than today's. Then nothing is promoted, because somebody
+            should look.
     """
     known = tuple(proofs)
     model, version = _one_model(known)
+    _check_plan(tuple(proof.statement for proof in known), policy)
     for proof in known:
         _check(proof.statement, policy)
     passed = tuple(p for p in known if verdict_of(p.statement, policy).outcome is Outcome.PASS)
@@ -63,14 +76,64 @@ def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
 
 
 def verdict_of(statement: Statement, policy: Policy) -> Verdict:
-    """Judge one statement's readings against today's budgets of its device."""
+    """Judge one statement's readings against today's budgets of its device, and today's release.
+
+    A budget that is relative to the release applies unless the channel offers nothing for the
+    device, or offers this very file there; a comparison with any other file is not believed.
+    """
     subject = Subject(
         artifact_sha256=statement.variant.sha256,
         device=statement.device,
         runtime=statement.runtime,
     )
-    budgets = policy.budgets.get(statement.device, ())
-    return judge(subject, budgets, statement.readings, policy.moment)
+    baseline = regresses(policy.offered, statement.device, statement.variant)
+    budgets = applied(policy.budgets.get(statement.device, ()), baseline)
+    again = f"weighin run {statement.model}/{statement.version} --again"
+    readings = believed(statement.readings, budgets, policy.offered, baseline, again)
+    return judge(subject, budgets, readings, policy.moment)
+
+
+def stale(proofs: Iterable[Proof], policy: Policy) -> tuple[str, ...]:
+    """What is not released because it was compared with another release than today's."""
+    found: list[str] = []
+    for statement in (proof.statement for proof in proofs):
+        known = set(statement.readings)
+        for check in verdict_of(statement, policy).checks:
+            told = check.reading
+            if check.budget.metric in VS_RELEASE and told not in known:
+                found.append(f"{statement.variant.label} on {statement.device}: {check.reason}")
+                break
+    return tuple(found)
+
+
+def gaps(proofs: Iterable[Proof], policy: Policy, known: Iterable[str] = ()) -> tuple[str, ...]:
+    """Variants and target devices without a statement: they are left out, and this says so.
+
+    Args:
+        proofs: What there is evidence for.
+        policy: Names the target devices.
+        known: Labels of variants that something else, such as a report, speaks of.
+    """
+    about = {(p.statement.variant.label, p.statement.device) for p in proofs}
+    return tuple(
+        f"no evidence for {label} on {device}, so it was not considered"
+        for label in sorted({*known, *(label for label, _ in about)})
+        for device in policy.budgets
+        if (label, device) not in about
+    )
+
+
+def _check_plan(statements: tuple[Statement, ...], policy: Policy) -> None:
+    """All are of one plan already; it must be today's."""
+    first = statements[0]
+    if first.plan_digest == policy.plan_digest:
+        return
+    changed = changes(statements, policy.budgets, policy.data, policy.tools)
+    raise EvidenceError(
+        f"{first.model}/{first.version} was weighed under another plan than today's: "
+        f"{'; '.join(changed)}. Run `weighin run {first.model}/{first.version}`: files that are "
+        "built and recent readings are used again where they still hold"
+    )
 
 
 def _one_model(proofs: tuple[Proof, ...]) -> tuple[str, str]:
@@ -89,15 +152,24 @@ def _one_model(proofs: tuple[Proof, ...]) -> tuple[str, str]:
     return said[0].model, said[0].version
 
 
-def _check(statement: Statement, policy: Policy) -> None:
-    actual = policy.artifacts.get(statement.variant.path)
+def artifact_objection(statement: Statement, policy: Policy) -> str | None:
+    """Why the file on disk is not the one that was weighed; ``None`` if it is."""
+    path, weighed = statement.variant.path, statement.variant.sha256
+    actual = policy.artifacts.get(path)
     if actual is None:
-        raise EvidenceError(f"{statement.variant.path}: the file is gone: dvc pull")
-    if actual != statement.variant.sha256:
-        raise EvidenceError(
-            f"{statement.variant.path}: the file is not the one that was weighed "
-            f"({actual[:12]}, not {statement.variant.sha256[:12]}): weighin run"
+        return f"{path}: the file is gone: dvc pull"
+    if actual != weighed:
+        return (
+            f"{path}: the file is not the one that was weighed "
+            f"({actual[:12]}, not {weighed[:12]}): weighin run"
         )
+    return None
+
+
+def _check(statement: Statement, policy: Policy) -> None:
+    objection = artifact_objection(statement, policy)
+    if objection is not None:
+        raise EvidenceError(objection)
     if not statement.issued_at <= policy.moment.now < statement.expires_at:
         raise EvidenceError(f"evidence for {statement.about} is not valid now: weighin run")
 

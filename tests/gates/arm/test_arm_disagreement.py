@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from weighin.gates.arm.cores import DOTPROD
-from weighin.gates.arm.disagreement import arm_disagreement, compare, share_interval
+from weighin.gates.arm.disagreement import arm_disagreement, compare
 from weighin.gates.arm.trust import Trusted
 from weighin.gates.binomial import binomial_at_most
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.stats import percent_interval
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 STAMP = Stamp(artifact_sha256="a" * 64, runtime="r 1", device="pixel-4", measured_at=NOW)
@@ -94,7 +95,7 @@ def test_runs_that_cannot_be_compared_give_no_number(
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_each_end_is_where_the_count_becomes_too_unlikely(counts: tuple[int, int]) -> None:
     count, n = counts
-    found = share_interval(count, n, 0.95)
+    found = percent_interval(count, n, 0.95)
     assert 0 <= found.lower <= found.value <= found.upper <= 100
     if count < n:
         assert binomial_at_most(count, n, found.upper / 100) == pytest.approx(0.05, rel=1e-3)
@@ -104,7 +105,7 @@ def test_each_end_is_where_the_count_becomes_too_unlikely(counts: tuple[int, int
 
 
 def test_sixty_four_rows_without_disagreement_say_less_than_five_percent() -> None:
-    found = share_interval(0, 64, 0.95)
+    found = percent_interval(0, 64, 0.95)
     assert found.upper == pytest.approx(100 * (1 - 0.05 ** (1 / 64)), rel=1e-4)
     assert found.upper < 5
 

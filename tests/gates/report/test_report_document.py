@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from weighin.gates.errors import WeighinError
 from weighin.gates.judge import Moment, Outcome, Subject, Verdict, judge
 from weighin.gates.measurement import Measurement, Reading, Unreadable
-from weighin.gates.metric import Budget, Metric, Origin
+from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
 from weighin.gates.report.document import SCHEMA, from_document, to_document
 from weighin.gates.search import DeviceStanding, Round, SearchRecord, Standing, Trial
 from weighin.gates.variant import BuildFailure, Format, Variant
-from weighin.gates.weigh_in import DataDigest, Result, WeighIn
+from weighin.gates.weigh_in import Compared, DataDigest, Result, WeighIn
 
 Sample = Callable[[str], WeighIn]
 
@@ -42,11 +42,15 @@ readings: st.SearchStrategy[Reading] = st.one_of(
         conditions=pairs,
     ),
 )
-budgets = st.builds(
-    Budget,
-    metric=st.sampled_from(Metric),
-    at_most=finite,
-    least_origin=st.sampled_from([origin for origin in Origin if origin is not Origin.SCALED]),
+budgets = st.sampled_from(Metric).flatmap(
+    lambda metric: st.builds(
+        Budget,
+        metric=st.just(metric),
+        at_most=finite,
+        least_origin=st.sampled_from([one for one in Origin if one is not Origin.SCALED]),
+        floor=st.just(0.5 if metric in RELATIVE else None),
+        least_rows=st.just(20 if metric is Metric.SLICE_DROP_POINTS else None),
+    )
 )
 subjects = st.builds(Subject, artifact_sha256=names, device=names, runtime=names)
 moments = st.builds(Moment, now=times, max_age=st.timedeltas(timedelta(), timedelta(days=36_500)))
@@ -138,6 +142,7 @@ weigh_ins = st.builds(
     started_at=times,
     finished_at=times,
     search=st.none() | searches,
+    compared_with=st.lists(st.builds(Compared, device=names, words=names), max_size=2).map(tuple),
 )
 
 

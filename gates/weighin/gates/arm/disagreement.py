@@ -11,16 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weighin.gates.arm.trust import Trusted
-from weighin.gates.binomial import one_proportion_upper
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import Metric
-from weighin.gates.stats import Interval
+from weighin.gates.stats import percent_interval
 
 Array = NDArray[Any]
 
 _METRIC = Metric.ARM_DISAGREEMENT_PERCENT
-_PERCENT = 100.0
 _REAL = "fiu"
 
 
@@ -70,10 +68,9 @@ def arm_disagreement(
         ("largest_difference", f"{found.largest:.6g}"),
         ("bit_exact", "yes" if found.bit_exact else "no"),
         ("interval", "exact (Clopper-Pearson)"),
-        ("confidence_one_sided", f"{confidence:g}"),
     )
-    share = share_interval(found.disagreeing, found.rows, confidence)
-    return stamp.emulated(_METRIC, share, found.rows, conditions)
+    share = percent_interval(found.disagreeing, found.rows, confidence)
+    return stamp.emulated(_METRIC, share, found.rows, conditions, confidence)
 
 
 def compare(arm: Array, here: Array) -> Difference:
@@ -87,16 +84,6 @@ def compare(arm: Array, here: Array) -> Difference:
         not_finite=int((~finite).sum()),
         largest=float(apart.max(initial=0.0)),
         bit_exact=arm.dtype == here.dtype and arm.tobytes() == here.tobytes(),
-    )
-
-
-def share_interval(count: int, n: int, confidence: float) -> Interval:
-    """``count`` of ``n`` in percent, each end exact with ``confidence`` on its own side."""
-    risk = 1 - confidence
-    return Interval(
-        value=count / n * _PERCENT,
-        lower=(1 - one_proportion_upper(n - count, n, risk)) * _PERCENT if count else 0.0,
-        upper=one_proportion_upper(count, n, risk) * _PERCENT,
     )
 
 

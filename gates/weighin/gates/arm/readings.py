@@ -193,12 +193,15 @@ def _changed(machine: Machine) -> str | None:
 
 
 def _outputs(bench: Bench, candidates: Sequence[Candidate]) -> Raw[Path]:
-    together = Raw[Path]()
+    together, rows = Raw[Path](), bench.workdir / "rows.npy"
+    bench.workdir.mkdir(parents=True, exist_ok=True)
+    with np.load(bench.evaluation, allow_pickle=False) as archive:
+        np.save(rows, np.arange(len(archive["x"])))
     by_runtime: dict[str, list[Candidate]] = {}
     for one in candidates:
         by_runtime.setdefault(one.format.runtime_package, []).append(one)
     for name, group in by_runtime.items():
-        for raw in predict(replace(bench, workdir=bench.workdir / name), group):
+        for raw in predict(replace(bench, workdir=bench.workdir / name), group, rows, "all"):
             together.found.update(raw.found)
             together.crashed.update(raw.crashed)
     return together

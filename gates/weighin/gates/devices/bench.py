@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from weighin.gates.child import ChildResult, Limits, run_child
 from weighin.gates.digest import sha256_of
+from weighin.gates.meters.quality import ACCURATE, Quality
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.variant import Format
 
@@ -57,6 +58,7 @@ class HostSettings:
         energy_repeats: Pairs of an idle and a busy window per variant.
         energy_seconds: Length of a window.
         confidence: One-sided confidence of each end of an interval.
+        quality: By what quality is judged.
         seed: Of the order in which variants are timed.
         reuse_for: Readings younger than this are not measured again.
         powercap: Where the kernel shows energy counters.
@@ -73,6 +75,7 @@ class HostSettings:
     energy_repeats: int = 5
     energy_seconds: float = 0.5
     confidence: float = 0.95
+    quality: Quality = ACCURATE
     seed: int = 0
     reuse_for: timedelta = timedelta(days=7)
     powercap: Path = Path("/sys/class/powercap")

@@ -24,11 +24,25 @@ from weighin.gates.meters.energy import Window
 from weighin.gates.meters.latency import Session
 
 
-def predict(bench: Bench, candidates: Sequence[Candidate]) -> Iterator[Raw[Path]]:
-    """Outputs of every variant on every evaluation row, as paths of .npy files."""
+def predict(
+    bench: Bench, candidates: Sequence[Candidate], rows: Path, name: str, kind: str = "predict"
+) -> Iterator[Raw[Path]]:
+    """Outputs of every variant on some evaluation rows, as paths of .npy files.
+
+    Args:
+        bench: Where and how.
+        candidates: The variants.
+        rows: .npy with the indexes of the rows, in their order.
+        name: Of this look, for the children's folders.
+        kind: ``predict`` for [n, ...] as apps get it; ``cross`` for [2, n, ...] with the plain
+            form of the runtime behind it.
+    """
     parts = chunks(candidates, bench.settings.parallel)
     with ThreadPoolExecutor(bench.settings.parallel) as pool:
-        yield from pool.map(lambda one: _predict_chunk(bench, *one), enumerate(parts))
+        yield from pool.map(
+            lambda one: _predict_chunk(bench, kind, rows, f"{kind}-{name}-{one[0]}", one[1]),
+            enumerate(parts),
+        )
 
 
 def time_together(
@@ -95,14 +109,15 @@ def _peak_once(bench: Bench, one: Candidate, number: int) -> ChildResult:
     return result
 
 
-def _predict_chunk(bench: Bench, number: int, chunk: Sequence[Candidate]) -> Raw[Path]:
+def _predict_chunk(
+    bench: Bench, kind: str, rows: Path, name: str, chunk: Sequence[Candidate]
+) -> Raw[Path]:
     """One child for several variants; after a crash another one for the rest."""
     raw, pending, attempt = Raw[Path](), list(chunk), 0
+    more = {"data": str(bench.evaluation.resolve()), "rows": str(rows.resolve())}
     while pending:
-        folder = f"predict-{number}-{attempt}"
-        result = run_kind(
-            bench, folder, "predict", pending, {"data": str(bench.evaluation.resolve())}
-        )
+        folder = f"{name}-{attempt}"
+        result = run_kind(bench, folder, kind, pending, more)
         done = {line.get("label") for line in result.lines if line.get("done") is True}
         for candidate in pending:
             if candidate.label in done:

@@ -17,7 +17,9 @@ from pathlib import Path
 from weighin.gates.child import Limits
 from weighin.gates.devices import host_stages
 from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw, unfit
-from weighin.gates.devices.host_stages import Weighing
+from weighin.gates.devices.host_backends import weigh_backends
+from weighin.gates.devices.host_quality import weigh_quality
+from weighin.gates.devices.weighing import Weighing
 from weighin.gates.digest import sha256_of
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.cache import ReadingCache
@@ -31,9 +33,21 @@ Progress = Callable[[int, int, str], None]
 Stage = Callable[[Weighing, Sequence[Candidate], Sequence[Candidate]], Iterator[Raw[Reading]]]
 """Measures the first candidates; the second are all that still run, for company."""
 
+HOST_METRICS = (
+    Metric.ACCURACY_DROP_POINTS,
+    Metric.SIZE_MIB,
+    Metric.LATENCY_P90_MS,
+    Metric.PEAK_MEMORY_MIB,
+    Metric.ENERGY_MJ,
+    Metric.BATTERY_PERCENT_PER_HOUR,
+    Metric.BACKEND_DISAGREEMENT_PERCENT,
+)
+"""What is measured of every file, in the order in which it is reported."""
+
 _STAGES: Mapping[Metric, Stage] = {
     Metric.SIZE_MIB: host_stages.weigh_size,
-    Metric.ACCURACY_DROP_POINTS: host_stages.weigh_accuracy,
+    Metric.ACCURACY_DROP_POINTS: weigh_quality,
+    Metric.BACKEND_DISAGREEMENT_PERCENT: weigh_backends,
     Metric.PEAK_MEMORY_MIB: host_stages.weigh_memory,
     Metric.ENERGY_MJ: host_stages.weigh_energy,
     Metric.BATTERY_PERCENT_PER_HOUR: host_stages.weigh_battery,
@@ -50,7 +64,7 @@ def measure_host(
     now: datetime,
     settings: HostSettings | None = None,
     report_progress: Progress = lambda done, planned, what: None,
-    metrics: Collection[Metric] = tuple(Metric),
+    metrics: Collection[Metric] = HOST_METRICS,
 ) -> dict[str, tuple[Reading, ...]]:
     """Weigh every variant on this machine.
 
@@ -67,8 +81,8 @@ def measure_host(
         metrics: What to measure; the rest is left out, as a search does that stops early.
 
     Returns:
-        Per label one reading per metric that a machine measures of itself, in the order of
-        :class:`Metric`: an ``Unreadable`` with its reason where there is no number.
+        Per label one reading for each of :data:`HOST_METRICS`: an ``Unreadable`` with its
+        reason where there is no number.
 
     Raises:
         ValueError: two candidates have the same label.
@@ -114,16 +128,17 @@ class _Book:
     def note(self, metric: Metric, raw: Raw[Reading]) -> None:
         """Write down findings; whoever crashed or changed takes no further part."""
         for label, reading in raw.found.items():
-            self._found[label, metric] = reading
+            self._found[label, reading.metric] = reading
         for label, why in raw.crashed.items():
             self._found[label, metric] = Unreadable(metric=metric, reason=why)
             self._out.setdefault(label, f"it could not be run: {why}")
         self._look(raw.found)
 
     def readings(self) -> dict[str, tuple[Reading, ...]]:
-        """Everything that a machine can measure, with a reason wherever there is no number."""
+        """Everything, with a reason wherever there is no number."""
+        metrics = (*HOST_METRICS, *({m for _, m in self._found} - set(HOST_METRICS)))
         return {
-            one.label: tuple(self._reading(one, metric) for metric in Metric if metric in _STAGES)
+            one.label: tuple(self._reading(one, metric) for metric in metrics)
             for one in self._candidates
         }
 
@@ -203,11 +218,16 @@ def _missing(weighing: Weighing, metric: Metric, book: _Book) -> list[Candidate]
     for one in book.running():
         if one.format.runs_elsewhere and metric is not Metric.SIZE_MIB:
             continue
-        known = weighing.cache.recall(metric, weighing.parts(one))
-        if known is None:
+        wanted = [metric]
+        if metric is Metric.ACCURACY_DROP_POINTS and weighing.bench.settings.quality.slices:
+            wanted.append(Metric.SLICE_DROP_POINTS)
+        known = [weighing.cache.recall(each, weighing.parts(one)) for each in wanted]
+        readings = [reading for reading in known if reading is not None]
+        if len(readings) < len(wanted):
             missing.append(one)
         else:
-            book.put(one, known)
+            for reading in readings:
+                book.put(one, reading)
     return missing
 
 

@@ -4,61 +4,21 @@ A stage hands over its readings part by part, so that each can be kept as soon a
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import TypeVar
 
 from weighin.gates.devices import children as on
-from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw
-from weighin.gates.measurement import Reading, Unreadable
-from weighin.gates.meters.cache import ReadingCache
+from weighin.gates.devices.bench import Candidate, HostSettings, Raw
+from weighin.gates.devices.weighing import Weighing
+from weighin.gates.measurement import Reading
 from weighin.gates.meters.energy import NO_BATTERY, NO_COUNTER, energy_per_inference
 from weighin.gates.meters.latency import latency_p90
 from weighin.gates.meters.memory import peak_memory
 from weighin.gates.meters.rapl import energy_counters
 from weighin.gates.meters.size import size
-from weighin.gates.meters.stamp import Stamp, runtime_of
 from weighin.gates.metric import Metric
 from weighin.gates.variant import Format
 
-HOST = "host"
-"""The name of the device that this machine is."""
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighing:
-    """What stays the same while the variants are weighed.
-
-    Attributes:
-        bench: Runs them.
-        cache: Readings kept so far.
-        reference_outputs: .npy of the registered model's outputs.
-        now: The time that readings carry.
-        decided_by: Names and digests of everything else that decides a reading.
-    """
-
-    bench: Bench
-    cache: ReadingCache
-    reference_outputs: Path
-    now: datetime
-    decided_by: tuple[tuple[str, str], ...]
-
-    def stamp(self, candidate: Candidate) -> Stamp:
-        """What the readings of one file have in common."""
-        return Stamp(
-            artifact_sha256=candidate.sha256,
-            runtime=runtime_of(candidate.format),
-            device=HOST,
-            measured_at=self.now,
-        )
-
-    def parts(self, candidate: Candidate) -> Mapping[str, str]:
-        """Everything that decides the readings of one file."""
-        own = {"artifact": candidate.sha256, "runtime": runtime_of(candidate.format)}
-        return dict(self.decided_by) | own
 
 
 def count_children(plan: Mapping[Metric, Sequence[Candidate]], settings: HostSettings) -> int:
@@ -67,6 +27,7 @@ def count_children(plan: Mapping[Metric, Sequence[Candidate]], settings: HostSet
     energies = plan[Metric.ENERGY_MJ] if energy_counters(settings.powercap) else ()
     return (
         len(plan[Metric.ACCURACY_DROP_POINTS])
+        + len(plan[Metric.BACKEND_DISAGREEMENT_PERCENT])
         + len(plan[Metric.PEAK_MEMORY_MIB]) * settings.memory_processes
         + len(formats) * settings.processes
         + len(energies)
@@ -79,33 +40,6 @@ def weigh_size(
     """Length of the files."""
     sizes = {one.label: size(one.path.stat().st_size, weighing.stamp(one)) for one in todo}
     yield Raw[Reading](found=dict(sizes))
-
-
-def weigh_accuracy(
-    weighing: Weighing, todo: Sequence[Candidate], _: Sequence[Candidate]
-) -> Iterator[Raw[Reading]]:
-    """Outputs of the files against the registered model's, row by row."""
-    if not todo:
-        return
-    import numpy as np
-
-    from weighin.gates.meters.accuracy import accuracy_drop
-
-    with np.load(weighing.bench.evaluation, allow_pickle=False) as archive:
-        labels = archive["y"]
-    reference = np.load(weighing.reference_outputs, allow_pickle=False)
-    confidence = weighing.bench.settings.confidence
-
-    def reading(one: Candidate, path: Path) -> Reading:
-        try:
-            outputs = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            reason = f"its outputs cannot be read: {error}"
-            return Unreadable(metric=Metric.ACCURACY_DROP_POINTS, reason=reason)
-        return accuracy_drop(outputs, reference, labels, weighing.stamp(one), confidence)
-
-    for raw in on.predict(weighing.bench, todo):
-        yield _readings(raw, todo, reading)
 
 
 def weigh_memory(

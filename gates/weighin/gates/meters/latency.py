@@ -63,7 +63,7 @@ def latency_p90(
         reason = f"{fewest} timings in a process are too few for a 90th percentile"
         return Unreadable(metric=_METRIC, reason=reason)
     n = sum(len(session.times_ms) for session in sessions)
-    return stamp.on_the_device(_METRIC, envelope, n, _conditions(sessions, threads))
+    return stamp.on_the_device(_METRIC, envelope, n, _conditions(sessions, threads), confidence)
 
 
 def _conditions(sessions: Sequence[Session], threads: int) -> tuple[tuple[str, str], ...]:

@@ -56,8 +56,15 @@ def import_runtime(format: Format) -> None:
             raise ValueError(format.runs_elsewhere)
 
 
-def load_model(path: str, format: Format, threads: int) -> Model:
+def load_model(path: str, format: Format, threads: int, *, plain: bool = False) -> Model:
     """Open a file in its runtime.
+
+    Args:
+        path: The file.
+        format: Decides the runtime.
+        threads: Of the runtime.
+        plain: Without what makes it fast: LiteRT's own kernels in the place of XNNPACK's, ONNX
+            Runtime without rewriting the graph. What apps run is not plain.
 
     Raises:
         ValueError: it does not have exactly one input and one output, or no machine like this
@@ -65,19 +72,22 @@ def load_model(path: str, format: Format, threads: int) -> Model:
     """
     match format:
         case Format.LITERT:
-            return _load_litert(path, threads)
+            return _load_litert(path, threads, plain=plain)
         case Format.ONNX | Format.ORT:
-            return _load_onnx(path, threads)
+            return _load_onnx(path, threads, plain=plain)
         case Format.EXECUTORCH:
             return _load_executorch(path, threads)
         case Format.COREML:
             raise ValueError(format.runs_elsewhere)
 
 
-def _load_litert(path: str, threads: int) -> Model:
-    from ai_edge_litert.interpreter import Interpreter
+def _load_litert(path: str, threads: int, *, plain: bool) -> Model:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    interpreter = Interpreter(model_path=path, num_threads=threads)
+    kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else OpResolverType.AUTO
+    interpreter = Interpreter(
+        model_path=path, num_threads=threads, experimental_op_resolver_type=kernels
+    )
     interpreter.allocate_tensors()
     inlet = _only("input", interpreter.get_input_details())
     outlet = _only("output", interpreter.get_output_details())
@@ -88,10 +98,12 @@ def _load_litert(path: str, threads: int) -> Model:
     )
 
 
-def _load_onnx(path: str, threads: int) -> Model:
+def _load_onnx(path: str, threads: int, *, plain: bool) -> Model:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    if plain:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

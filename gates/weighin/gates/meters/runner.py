@@ -46,18 +46,42 @@ def main(arguments: Sequence[str]) -> None:
         append_result(results, line)
 
     items = [_item(fields) for fields in _list(job, "variants")]
-    kinds = {"predict": predict, "latency": latency, "memory": memory, "energy": energy}
+    kinds = {
+        "predict": predict,
+        "cross": cross,
+        "latency": latency,
+        "memory": memory,
+        "energy": energy,
+    }
     kinds[str(job["kind"])](items, job, say)
 
 
 def predict(items: Sequence[Item], job: Mapping[str, Any], say: Say) -> None:
-    """Write each variant's outputs on every row, [n, ...], as .npy."""
+    """Write each variant's outputs on the rows that are asked for, [n, ...], as .npy."""
     with np.load(job["data"], allow_pickle=False) as archive:
-        rows = archive["x"]
+        rows = archive["x"][np.load(job["rows"], allow_pickle=False)]
     for item in items:
         model = _open(item, job, say)
         outputs = [np.array(model(rows[k : k + 1])) for k in range(len(rows))]
         np.save(item.outputs, np.concatenate(outputs))
+        say({"label": item.label, "done": True})
+
+
+def cross(items: Sequence[Item], job: Mapping[str, Any], say: Say) -> None:
+    """Write each variant's outputs in both forms of its runtime, [2, n, ...]: the app's, plain.
+
+    One whose kernels are wrong, on this machine at least, shows by a difference.
+    """
+    with np.load(job["data"], allow_pickle=False) as archive:
+        rows = archive["x"][np.load(job["rows"], allow_pickle=False)]
+    for item in items:
+        _start(item, job, say)
+        both = []
+        for plain in (False, True):
+            model = load_model(item.path, item.format, job["threads"], plain=plain)
+            outputs = [np.array(model(rows[k : k + 1])) for k in range(len(rows))]
+            both.append(np.concatenate(outputs))
+        np.save(item.outputs, np.stack(both))
         say({"label": item.label, "done": True})
 
 

@@ -1,13 +1,16 @@
 """What every reading of one variant has in common."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 
 from weighin.gates.measurement import ANY_DEVICE, Measurement
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.slices import Slice
 from weighin.gates.stats import Interval
 from weighin.gates.variant import Format
+
+Conditions = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,31 +23,66 @@ class Stamp:
     measured_at: datetime
 
     def of_the_file(
-        self, metric: Metric, interval: Interval, n: int, conditions: tuple[tuple[str, str], ...]
+        self,
+        metric: Metric,
+        interval: Interval,
+        n: int,
+        conditions: Conditions,
+        confidence: float = 0.95,
     ) -> Measurement:
         """A reading that holds on every device."""
-        return self._measurement(metric, interval, n, conditions, Origin.ARTIFACT, ANY_DEVICE)
+        return self._measurement(
+            metric, interval, n, conditions, Origin.ARTIFACT, ANY_DEVICE, confidence
+        )
+
+    def of_slices(
+        self,
+        interval: Interval,
+        n: int,
+        conditions: Conditions,
+        confidence: float,
+        slices: tuple[Slice, ...],
+    ) -> Measurement:
+        """The reading of all slices of the data, which holds on every device."""
+        metric = Metric.SLICE_DROP_POINTS
+        whole = self.of_the_file(metric, interval, n, conditions, confidence)
+        return replace(whole, slices=slices)
 
     def on_the_device(
-        self, metric: Metric, interval: Interval, n: int, conditions: tuple[tuple[str, str], ...]
+        self,
+        metric: Metric,
+        interval: Interval,
+        n: int,
+        conditions: Conditions,
+        confidence: float = 0.95,
     ) -> Measurement:
         """A reading that was measured on the device itself."""
-        return self._measurement(metric, interval, n, conditions, Origin.DEVICE, self.device)
+        return self._measurement(
+            metric, interval, n, conditions, Origin.DEVICE, self.device, confidence
+        )
 
     def emulated(
-        self, metric: Metric, interval: Interval, n: int, conditions: tuple[tuple[str, str], ...]
+        self,
+        metric: Metric,
+        interval: Interval,
+        n: int,
+        conditions: Conditions,
+        confidence: float = 0.95,
     ) -> Measurement:
         """A reading of the device's kernels, run on another machine."""
-        return self._measurement(metric, interval, n, conditions, Origin.EMULATED, self.device)
+        return self._measurement(
+            metric, interval, n, conditions, Origin.EMULATED, self.device, confidence
+        )
 
     def _measurement(
         self,
         metric: Metric,
         interval: Interval,
         n: int,
-        conditions: tuple[tuple[str, str], ...],
+        conditions: Conditions,
         origin: Origin,
         device: str,
+        confidence: float,
     ) -> Measurement:
         return Measurement(
             metric=metric,
@@ -58,6 +96,7 @@ class Stamp:
             runtime=self.runtime,
             measured_at=self.measured_at,
             conditions=conditions,
+            confidence=confidence,
         )
 
 

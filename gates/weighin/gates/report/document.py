@@ -12,6 +12,7 @@ does not. (Whether the *evidence* was edited is for its signature to say.)
 import math
 from datetime import timedelta
 
+from weighin.gates.data_wire import summary_from_json, summary_to_json
 from weighin.gates.errors import WeighinError
 from weighin.gates.judge import Check, Moment, Subject, Verdict
 from weighin.gates.measurement import Measurement
@@ -19,7 +20,7 @@ from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.report import summary
 from weighin.gates.search_wire import search_from_json, search_to_json
 from weighin.gates.variant import BuildFailure, Format
-from weighin.gates.weigh_in import Result, WeighIn
+from weighin.gates.weigh_in import Compared, Result, WeighIn
 from weighin.gates.wire import (
     JsonObject,
     data_from_json,
@@ -37,6 +38,7 @@ from weighin.gates.wire import (
     time_to_json,
     variant_from_json,
     variant_to_json,
+    whole_of,
 )
 
 SCHEMA = "weighin/report/v1"
@@ -54,6 +56,7 @@ def to_document(weigh_in: WeighIn) -> dict[str, object]:
         "source": weigh_in.source,
         "source_digest": weigh_in.source_digest,
         "plan_digest": weigh_in.plan_digest,
+        "quality_metric": weigh_in.quality_metric,
         "reference_accuracy": number_to_json(weigh_in.reference_accuracy),
         "started_at": time_to_json(weigh_in.started_at),
         "finished_at": time_to_json(weigh_in.finished_at),
@@ -65,7 +68,12 @@ def to_document(weigh_in: WeighIn) -> dict[str, object]:
             {"variant": skipped.label, "device": skipped.device, "reason": skipped.reason}
             for skipped in summary.skipped(weigh_in)
         ],
+        "compared_with": [
+            {"device": compared.device, "words": compared.words}
+            for compared in weigh_in.compared_with
+        ],
         "search": weigh_in.search and search_to_json(weigh_in.search),
+        "data_report": weigh_in.data_report and summary_to_json(weigh_in.data_report),
     }
 
 
@@ -85,13 +93,14 @@ def _weigh_in_from_json(fields: JsonObject) -> WeighIn:
     if fields.get("schema") != SCHEMA:
         raise ValueError(f"schema: {SCHEMA!r} is needed, not {fields.get('schema')!r}")
     devices = (object_of(device, "device") for device in list_of(fields, "devices"))
-    searched = fields.get("search")
+    searched, checked = fields.get("search"), fields.get("data_report")
     return WeighIn(
         model=text_of(fields, "model"),
         version=text_of(fields, "version"),
         source=text_of(fields, "source"),
         source_digest=text_of(fields, "source_digest"),
         plan_digest=text_of(fields, "plan_digest"),
+        quality_metric=text_of(fields, "quality_metric"),
         reference_accuracy=number_of(fields, "reference_accuracy"),
         data=tuple(data_from_json(data) for data in list_of(fields, "data")),
         devices=tuple(text_of(device, "name") for device in devices),
@@ -99,7 +108,9 @@ def _weigh_in_from_json(fields: JsonObject) -> WeighIn:
         failures=tuple(_failure_from_json(failure) for failure in list_of(fields, "failures")),
         started_at=time_of(fields, "started_at"),
         finished_at=time_of(fields, "finished_at"),
+        compared_with=tuple(_compared_from_json(one) for one in list_of(fields, "compared_with")),
         search=None if searched is None else search_from_json(searched),
+        data_report=None if checked is None else summary_from_json(checked),
     )
 
 
@@ -153,6 +164,7 @@ def _verdict_to_json(verdict: Verdict) -> dict[str, object]:
         "reason": verdict.reason,
         "judged_at": moment and time_to_json(moment.now),
         "max_age_s": moment and moment.max_age.total_seconds(),
+        "confidence": moment and moment.confidence,
         "checks": [_check_to_json(check) for check in verdict.checks],
     }
 
@@ -167,7 +179,11 @@ def _verdict_from_json(document: object) -> Verdict:
     written = list_of(fields, "checks")
     if not written:
         return Verdict(subject=subject, checks=())
-    moment = Moment(now=time_of(fields, "judged_at"), max_age=_age_of(fields, "max_age_s"))
+    moment = Moment(
+        now=time_of(fields, "judged_at"),
+        max_age=_age_of(fields, "max_age_s"),
+        confidence=number_of(fields, "confidence"),
+    )
     return Verdict(
         subject=subject,
         checks=tuple(_check_from_json(check, subject, moment) for check in written),
@@ -181,6 +197,8 @@ def _check_to_json(check: Check) -> dict[str, object]:
         "metric": check.budget.metric.value,
         "budget": check.budget.at_most,
         "least_origin": check.budget.least_origin.value,
+        "floor": check.budget.floor,
+        "least_rows": check.budget.least_rows,
         "value": measured and _finite(measured.value),
         "lower": measured and _finite(measured.lower),
         "upper": measured and _finite(measured.upper),
@@ -198,12 +216,19 @@ def _check_from_json(document: object, subject: Subject, moment: Moment) -> Chec
         metric=Metric(text_of(fields, "metric")),
         at_most=number_of(fields, "budget"),
         least_origin=Origin(text_of(fields, "least_origin")),
+        floor=None if fields.get("floor") is None else number_of(fields, "floor"),
+        least_rows=None if fields.get("least_rows") is None else whole_of(fields, "least_rows"),
     )
     readings = tuple(reading_from_json(reading) for reading in list_of(fields, "readings"))
     stray = [reading.metric.value for reading in readings if reading.metric is not budget.metric]
     if stray:
         raise ValueError(f"readings: {stray[0]} cannot be held against {budget.metric.value}")
     return Check(budget=budget, readings=readings, subject=subject, moment=moment)
+
+
+def _compared_from_json(document: object) -> Compared:
+    fields = object_of(document, "compared_with")
+    return Compared(device=text_of(fields, "device"), words=text_of(fields, "words"))
 
 
 def _failure_to_json(failure: BuildFailure) -> dict[str, object]:

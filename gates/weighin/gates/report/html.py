@@ -12,8 +12,9 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import chart, summary
 from weighin.gates.report.markup import Html, join, tag
+from weighin.gates.report.page_data import data
 from weighin.gates.report.page_devices import cards, chart_legend, numbered, picture, tiles
-from weighin.gates.report.page_facts import evidence, failures, reproduce
+from weighin.gates.report.page_facts import compared, evidence, failures, reproduce
 from weighin.gates.report.page_parts import (
     NOTHING,
     amount,
@@ -25,7 +26,7 @@ from weighin.gates.report.page_parts import (
     table,
 )
 from weighin.gates.report.page_search import searched
-from weighin.gates.report.words import count, figure, plain
+from weighin.gates.report.words import count, plain
 from weighin.gates.weigh_in import Result, WeighIn
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -55,8 +56,10 @@ def _parts(weigh_in: WeighIn) -> Iterator[Html]:
         yield _matrix(weigh_in)
         yield _size_picture(weigh_in)
         yield cards(weigh_in)
+    yield compared(weigh_in)
     yield searched(weigh_in)
     yield failures(weigh_in)
+    yield data(weigh_in)
     yield evidence(weigh_in)
     yield reproduce(weigh_in)
 
@@ -70,7 +73,7 @@ def _header(weigh_in: WeighIn) -> Html:
     outcome = summary.overall_outcome(weigh_in)
     seconds = (weigh_in.finished_at - weigh_in.started_at).total_seconds()
     meta = (
-        f"Reference accuracy {figure(100 * weigh_in.reference_accuracy)} % · "
+        f"Reference {summary.reference_quality(weigh_in)} · "
         f"{count(len(weigh_in.results), 'variant')}, {count(len(weigh_in.devices), 'device')} · "
         f"{weigh_in.finished_at:%Y-%m-%d %H:%M} UTC, took {_duration(seconds)}"
     )

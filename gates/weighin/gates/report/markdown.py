@@ -13,6 +13,7 @@ from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
+from weighin.gates.report.data_words import FLAG, data_lines, flag_lines
 from weighin.gates.report.search_words import search_lines, trial_lines
 from weighin.gates.report.words import (
     GLYPHS,
@@ -54,9 +55,17 @@ def to_markdown(weigh_in: WeighIn, *, longest: int = COMMENT_LENGTH) -> str:
         f"### {_headline(weigh_in)}",
         _facts(weigh_in),
         _device_table(weigh_in),
+        *_compared(weigh_in),
         *_failures(weigh_in),
+        _flags(weigh_in),
     ]
-    optional = [_matrix(weigh_in), _searched(weigh_in), _budgets(weigh_in), _evidence(weigh_in)]
+    optional = [
+        _matrix(weigh_in),
+        _searched(weigh_in),
+        _data(weigh_in),
+        _budgets(weigh_in),
+        _evidence(weigh_in),
+    ]
     note, again = "", _reproduce(weigh_in)
     while optional and len(_assembled([*needed, *optional, note, again])) > longest:
         optional.pop()
@@ -88,7 +97,7 @@ def _headline(weigh_in: WeighIn) -> str:
 
 def _facts(weigh_in: WeighIn) -> str:
     return (
-        f"Reference accuracy {figure(100 * weigh_in.reference_accuracy)} %, "
+        f"Reference {summary.reference_quality(weigh_in)}, "
         f"weighed {weigh_in.finished_at:%Y-%m-%d %H:%M} UTC."
     )
 
@@ -179,6 +188,14 @@ def _why(check: Check) -> str:
     return code(summary.why(check))
 
 
+def _compared(weigh_in: WeighIn) -> Iterator[str]:
+    """What each device's variants were held against, if a budget asks for it."""
+    rows = [[code(one.device), code(one.words)] for one in weigh_in.compared_with]
+    if rows:
+        yield "#### Against the release"
+        yield _table(["device", "compared with"], rows)
+
+
 def _failures(weigh_in: WeighIn) -> Iterator[str]:
     rows = [
         [code(f"{failure.recipe}{failure.format.suffix}"), code(failure.reason)]
@@ -209,6 +226,18 @@ def _searched(weigh_in: WeighIn) -> str:
     return _folded("How the recipes were found", "\n".join(lines) + f"\n\n{tried}")
 
 
+def _flags(weigh_in: WeighIn) -> str:
+    """What somebody should look at in the data; it stopped nothing."""
+    flags = flag_lines(weigh_in.data_report)
+    lines = [f"- **{name.removeprefix(FLAG)}**: {code(text)}" for name, text in flags]
+    return "\n".join(["#### Look at the data\n", *lines]) if lines else ""
+
+
+def _data(weigh_in: WeighIn) -> str:
+    lines = [f"- {code(name)}: {code(text)}" for name, text in data_lines(weigh_in.data_report)]
+    return _folded("What held on the data", "\n".join(lines)) if lines else ""
+
+
 def _budgets(weigh_in: WeighIn) -> str:
     budgets = [f"- {code(device)}: {_limits(weigh_in, device)}" for device in weigh_in.devices]
     origins = [f"- **{origin}**: {ORIGIN_WORDS[origin]}" for origin in summary.origins(weigh_in)]
@@ -231,7 +260,7 @@ def _evidence(weigh_in: WeighIn) -> str:
         f"Source {code(weigh_in.source)}, digest {code(weigh_in.source_digest)}, "
         f"plan {code(weigh_in.plan_digest)}."
     )
-    data = [[code(d.role), code(d.path), str(d.rows), code(d.sha256)] for d in weigh_in.data]
+    data = [[code(d.role), code(d.path), str(d.rows or "-"), code(d.sha256)] for d in weigh_in.data]
     variants = (result.variant for result in weigh_in.results)
     files = [
         [code(v.path), str(v.size_bytes), code(v.sha256), code(", ".join(map(" ".join, v.tools)))]

@@ -28,6 +28,14 @@ def failures(weigh_in: WeighIn) -> Html:
     return section("failures", "What is missing", *tables) if tables else NOTHING
 
 
+def compared(weigh_in: WeighIn) -> Html:
+    """What each device's variants were held against, if a budget asks for it."""
+    if not weigh_in.compared_with:
+        return NOTHING
+    said = facts((one.device, one.words) for one in weigh_in.compared_with)
+    return section("release", "Against the release", said)
+
+
 def evidence(weigh_in: WeighIn) -> Html:
     """Origins, the registered model, the data, and the digest and tools of each file."""
     return section(
@@ -56,7 +64,8 @@ def _model_facts(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
 
 def _data_table(weigh_in: WeighIn) -> Html:
     rows = (
-        row(data.role, [data.path, str(data.rows), digest(data.sha256)]) for data in weigh_in.data
+        row(data.role, [data.path, str(data.rows or "-"), digest(data.sha256)])
+        for data in weigh_in.data
     )
     return table("Data sets", ["role", "file", "rows", "sha256"], rows)
 

@@ -18,6 +18,7 @@ from weighin.gates.judge import Outcome
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
+from weighin.gates.report.data_words import data_lines
 from weighin.gates.report.search_words import search_lines
 from weighin.gates.report.words import GLYPHS, METRIC_WORDS, ORIGIN_WORDS, amount, figure, plain
 from weighin.gates.weigh_in import Result, WeighIn
@@ -56,7 +57,7 @@ def to_renderable(weigh_in: WeighIn, *, width: int = 80) -> RenderableType:
         f"{GLYPHS[outcome]} {summary.sentence(weigh_in)}", style=f"bold {STYLES[outcome]}"
     )
     facts = Text(
-        f"reference accuracy {figure(100 * weigh_in.reference_accuracy)} %, "
+        f"reference {summary.reference_quality(weigh_in)}, "
         f"finished {weigh_in.finished_at:%Y-%m-%d %H:%M} UTC",
         style="dim",
     )
@@ -65,7 +66,9 @@ def to_renderable(weigh_in: WeighIn, *, width: int = 80) -> RenderableType:
     if weigh_in.results:
         parts += [Padding(table, (1, 0, 0, 0)) for table in _tables(weigh_in, width)]
         parts += [_legend(), *_section("Budgets", _budget_lines(weigh_in))]
+    parts += _section("Against the release", _compared_lines(weigh_in))
     parts += _section("Search", search_lines(weigh_in))
+    parts += _section("Data", data_lines(weigh_in.data_report))
     parts += _section("Not built", _failure_lines(weigh_in))
     parts += _section("Not weighed", _skipped_lines(weigh_in))
     parts += _section("Origin of the numbers", _origin_lines(weigh_in))
@@ -171,6 +174,11 @@ def _device_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
 def _failure_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
     for failure in weigh_in.failures:
         yield plain(f"{failure.recipe}{failure.format.suffix}"), plain(failure.reason)
+
+
+def _compared_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
+    for compared in weigh_in.compared_with:
+        yield plain(compared.device), plain(compared.words)
 
 
 def _skipped_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:

@@ -32,8 +32,25 @@ METRIC_WORDS = {
     Metric.PEAK_MEMORY_MIB: MetricWords(name="peak memory", short="memory", unit="MiB"),
     Metric.ENERGY_MJ: MetricWords(name="energy", short="energy", unit="mJ"),
     Metric.BATTERY_PERCENT_PER_HOUR: MetricWords(name="battery", short="battery", unit="%/h"),
+    Metric.SLICE_DROP_POINTS: MetricWords(name="worst slice's drop", short="slices", unit="pt"),
+    Metric.BACKEND_DISAGREEMENT_PERCENT: MetricWords(
+        name="backend disagreement", short="backend", unit="%"
+    ),
     Metric.ARM_DISAGREEMENT_PERCENT: MetricWords(
-        name="disagreement of ARM kernels", short="ARM", unit="%"
+        name="ARM kernels' disagreement", short="ARM", unit="%"
+    ),
+    Metric.ACCURACY_DROP_VS_RELEASE_POINTS: MetricWords(
+        name="accuracy drop vs release", short="vs release", unit="pt"
+    ),
+    Metric.SIZE_VS_RELEASE_PERCENT: MetricWords(name="size vs release", short="size +", unit="%"),
+    Metric.LATENCY_VS_RELEASE_PERCENT: MetricWords(
+        name="latency vs release", short="latency +", unit="%"
+    ),
+    Metric.PEAK_MEMORY_VS_RELEASE_PERCENT: MetricWords(
+        name="peak memory vs release", short="memory +", unit="%"
+    ),
+    Metric.ENERGY_VS_RELEASE_PERCENT: MetricWords(
+        name="energy vs release", short="energy +", unit="%"
     ),
 }
 

@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
-from weighin.plugin.console import say, say_json
+from weighin.plugin.console import say, say_json, warn
 
 SUMMARY = "release the passing variants of a version"
 DESCRIPTION = (
-    "Verify the signed evidence of a weigh-in against the current budgets and "
-    "files, and publish what passes into the channel. Believes signatures, not reports."
+    "Verify the signed evidence of a weigh-in against today's plan (configuration, budgets, "
+    "data, tools) and files, and publish what passes into the channel. Believes "
+    "signatures, not reports."
 )
 EXAMPLE = """examples:
   weighin promote digits/1          release the passing variants of version 1
@@ -32,7 +33,10 @@ def run(args: argparse.Namespace) -> int:
 
     name, version = parse_reference(args.reference)
     project = open_project(Path.cwd())
-    release = promote_version(project, name, version)
+    promotion = promote_version(project, name, version)
+    release = promotion.release
+    for note in promotion.notes:
+        warn(f"weighin: {note}")
     if args.json:
         say_json(release_to_json(release))
     elif not release.variants:
