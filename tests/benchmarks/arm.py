@@ -95,10 +95,10 @@ def run_core(machine: Machine, core: Core, files: Sequence[Candidate], bench: Be
 
 def outputs(bench: Bench, one: Candidate) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
     bench.workdir.mkdir(parents=True, exist_ok=True)
-    rows = bench.workdir / "rows.npy"
-    with np.load(bench.evaluation) as data:
-        np.save(rows, np.arange(len(data["x"])))
-    (raw,) = predict(bench, [one], rows, "all")
+    every = bench.workdir / "every.npy"
+    with np.load(bench.evaluation) as archive:
+        np.save(every, np.arange(len(archive["x"])))
+    (raw,) = predict(bench, [one], every, "all")
     if one.label in raw.crashed:
         raise SystemExit(f"{one.label}: {raw.crashed[one.label]}")
     found: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = np.load(raw.found[one.label])

@@ -176,7 +176,10 @@ def models_objection(machine: Machine, core: Core, format: Format, bench: Bench)
     start = interpreter(machine, core, bench.workdir / "view")
     own = replace(bench, evaluation=rows, inputs=rows, interpreter=start)
     files = [_candidate(known, bench.workdir / folder) for known in models]
-    result = run_kind(own, folder, "predict", files, {"data": str(rows.resolve())})
+    every = bench.workdir / folder / "every.npy"
+    np.save(every, np.arange(len(known_rows())))
+    more = {"data": str(rows.resolve()), "rows": str(every.resolve())}
+    result = run_kind(own, folder, "predict", files, more)
     done = {line.get("label") for line in result.lines if line.get("done") is True}
     for known, file in zip(models, files, strict=True):
         if known.label not in done:
