@@ -88,15 +88,15 @@ def _classes(metric: QualityMetric, read: Array, labels: Array) -> int:
 
 
 def _metric(job: Mapping[str, Any]) -> QualityMetric:
-    fields = dict(job["metric"])
+    fields: dict[str, Any] = job["metric"]
     if fields["name"] in BUILT_IN:
         return BUILT_IN[fields["name"]]
     return QualityMetric(
-        **{
-            **fields,
-            "reads": Reads(fields["reads"]),
-            "arguments": tuple((name, value) for name, value in fields["arguments"]),
-        }
+        name=fields["name"],
+        reads=Reads(fields["reads"]),
+        larger_is_better=fields["larger_is_better"],
+        numbers=fields["numbers"],
+        arguments=tuple((name, value) for name, value in fields["arguments"]),
     )
 
 

@@ -83,9 +83,8 @@ def _torchmetrics(name: str, arguments: Mapping[str, Any]) -> Score:
 
 
 def _built_in(name: str, classes: int) -> Score:
-    from scipy import stats
-    from sklearn import metrics as sk
-
+    stats: Any = importlib.import_module("scipy.stats")
+    sk: Any = importlib.import_module("sklearn.metrics")
     every = np.arange(classes)
 
     def one_hot(labels: Array) -> Array:
