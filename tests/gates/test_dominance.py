@@ -146,6 +146,14 @@ def test_slower_than_float32_beyond_the_noise_is_dominated_although_smaller(
     assert found == ({"int8.tflite": "float32.tflite"} if is_slower else {})
 
 
+@pytest.mark.parametrize(("scale", "is_slower"), [(1.0, True), (0.01, False)])
+def test_a_ratio_of_nearly_nothing_is_not_slower(scale: float, is_slower: bool) -> None:
+    conditions = (("ratio_lower", "1.4000"), ("noise_floor", "0.0200"))
+    slow = reading("int8litert", Metric.LATENCY_P90_MS, 15.0 * scale, conditions=conditions)
+    found = dominated(result("float32", 10.0 * scale, 4.0), result("int8", slow, 1.0))
+    assert bool(found) is is_slower
+
+
 @pytest.mark.parametrize(("lower", "is_slower"), [(10.5, True), (9.5, False)])
 def test_without_ratios_the_intervals_must_be_apart(lower: float, is_slower: bool) -> None:
     slow = reading("int8litert", Metric.LATENCY_P90_MS, 11.0, (lower, 20.0))

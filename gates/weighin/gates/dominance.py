@@ -2,7 +2,7 @@
 
 A variant is dominated on a device if a simpler one of the same format (fewer passes) is at
 least as good on every budgeted axis there and compresses as far, or if it is slower there than
-the float32 one beyond the noise. A sparse variant is also dominated by the float32 one when it
+the float32 one beyond the noise, and by more than nobody would notice. A sparse variant is also dominated by the float32 one when it
 is neither faster nor smaller after compression: zeros are good for nothing else.
 
 What this module does not do: it changes no verdict. A dominated variant may pass; it is never
@@ -20,6 +20,8 @@ from weighin.gates.weigh_in import Result
 
 FLOAT32 = "float32"
 SPARSE = "sparse"
+LATENCY_FLOOR_MS = 0.1
+"""Less than this is not slower, whatever the ratio: half as long again of nearly nothing is noise."""
 
 
 def passes(recipe: str) -> int:
@@ -83,7 +85,7 @@ def _is_slower(one: Result, other: Result, device: str) -> bool:
     if other.variant.recipe != FLOAT32:
         return False
     ours, theirs = _latency(one, device), _latency(other, device)
-    if ours is None or theirs is None:
+    if ours is None or theirs is None or ours.value - theirs.value <= LATENCY_FLOOR_MS:
         return False
     conditions = dict(ours.conditions)
     try:
