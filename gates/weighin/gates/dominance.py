@@ -2,8 +2,9 @@
 
 A variant is dominated on a device if a simpler one of the same format (fewer passes) is at
 least as good on every budgeted axis there and compresses as far, or if it is slower there than
-the float32 one beyond the noise, and by more than nobody would notice. A sparse variant is also dominated by the float32 one when it
-is neither faster nor smaller after compression: zeros are good for nothing else.
+the float32 one, beyond the noise and by more than nobody would notice. A sparse variant is also
+dominated by the float32 one when it is neither faster nor smaller after compression: zeros are good
+for nothing else.
 
 What this module does not do: it changes no verdict. A dominated variant may pass; it is never
 preferred.
@@ -21,7 +22,7 @@ from weighin.gates.weigh_in import Result
 FLOAT32 = "float32"
 SPARSE = "sparse"
 LATENCY_FLOOR_MS = 0.1
-"""Less than this is not slower, whatever the ratio: half as long again of nearly nothing is noise."""
+"""Less than this is not slower, whatever the ratio: half of nearly nothing is noise."""
 
 
 def passes(recipe: str) -> int:
