@@ -1,6 +1,6 @@
-"""Every benchmark, one after the other: about two hours, most of it trainings."""
+"""Every benchmark, one after the other: about three hours, most of it trainings and gates."""
 
 from sections import run_and_write
 
 if __name__ == "__main__":
-    run_and_write(("flow", "quantization", "reach", "search", "pruning"), __doc__)
+    run_and_write(("flow", "quantization", "reach", "search", "pruning", "verdict"), __doc__)
