@@ -3,7 +3,7 @@
 For a growth in percent the two may differ: the limit is the budget or, where that is larger, the
 floor as a share of what the release has.
 
-What this module does not do: it escapes nothing. Nothing here is a name that somebody chose.
+What this module does not do: it escapes nothing. The names of slices are somebody else's.
 """
 
 from weighin.gates.judge import Check
@@ -22,6 +22,18 @@ def budget_words(budget: Budget) -> str:
     if budget.floor is not None:
         return f"{shown} (floor {amount(RELATIVE[budget.metric], budget.floor)})"
     return shown if budget.least_rows is None else f"{shown} (from {budget.least_rows} rows)"
+
+
+def applied(check: Check) -> str | None:
+    """What a number and its interval do not say of a believed check; ``None`` if they say all.
+
+    For slices, which ones decided. For a growth whose floor applies, both bounds.
+    """
+    if check.objection is not None:
+        return None
+    if check.decided is not None:
+        return check.reason
+    return limit_words(check) if check.limit > check.budget.at_most else None
 
 
 def limit_words(check: Check) -> str:

@@ -13,7 +13,7 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
 from weighin.gates.report.data_words import FLAG, data_lines, flag_lines
-from weighin.gates.report.limit_words import budget_words, limit_of
+from weighin.gates.report.limit_words import applied, budget_words, limit_of
 from weighin.gates.report.markdown_parts import code, folded, table
 from weighin.gates.report.markdown_quality import by_class, look_at, rows_looked_at, slices
 from weighin.gates.report.search_words import search_lines, trial_lines
@@ -158,14 +158,9 @@ def _decided(verdict: Verdict) -> str:
     name = METRIC_WORDS[check.budget.metric].short
     if check.objection is not None or not isinstance(check.reading, Measurement):
         return f"{name}: {code(check.objection or 'not measured')}"
-    return f"{name} {_measured(check.reading, limit_of(check))}{_beyond_the_number(check)}"
-
-
-def _beyond_the_number(check: Check) -> str:
-    """What the interval alone does not say: what became of the slices, or a larger limit."""
-    if check.decided is not None or limit_of(check) > check.budget.at_most:
-        return f"<br>{code(check.reason)}"
-    return ""
+    words = applied(check)
+    note = "" if words is None else f"<br>{code(words)}"
+    return f"{name} {_measured(check.reading, limit_of(check))}{note}"
 
 
 def _measured(reading: Measurement, beside: float | None = None) -> str:

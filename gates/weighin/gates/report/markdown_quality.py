@@ -32,7 +32,9 @@ def look_at(weigh_in: WeighIn) -> str:
 
 def slices(weigh_in: WeighIn) -> str:
     """A table per variant, folded together."""
-    parts = [_slice_part(one) for one in slice_tables(weigh_in)]
+    tables = list(slice_tables(weigh_in))
+    notes = dict.fromkeys(one.note for one in tables)
+    parts = [*map(_slice_part, tables), *(f"<sub>{note}</sub>" for note in notes)]
     return folded("Slice by slice", "\n\n".join(parts)) if parts else ""
 
 
@@ -71,8 +73,8 @@ def _slice_part(one: SliceTable) -> str:
     ]
     whole = table(["slice", "rows", "drop", *heads], rows)
     objections = [f" Not judged: {code(objection)}." for objection in one.objections]
-    counted = f": {one.counted}" if one.rulings else ""
-    return f"{code(one.label)}{counted}. {one.note}{''.join(objections)}\n\n{whole}"
+    counted = f": {one.counted}." if one.rulings else ""
+    return f"**{code(one.label)}**{counted}{''.join(objections)}\n\n{whole}"
 
 
 def _head(ruling: Ruling, *, with_devices: bool) -> str:

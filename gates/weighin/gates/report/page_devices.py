@@ -213,8 +213,11 @@ def _conditions(weigh_in: WeighIn, device: str) -> Iterator[tuple[str, str]]:
         words += _varying("each end holds with", sure) if sure else []
         names = dict.fromkeys(name for reading in readings for name, _ in reading.conditions)
         for name in names:
-            found = (dict(reading.conditions).get(name) for reading in readings)
-            words += _varying(name, [value for value in found if value is not None])
+            said = (dict(reading.conditions).get(name) for reading in readings)
+            found = [value for value in said if value is not None]
+            (shown,) = _varying(name, found)
+            of = f" (of {count(len(found), 'variant')} only)" if len(found) < len(readings) else ""
+            words.append(f"{shown}{of}")
         yield METRIC_WORDS[metric].name, "; ".join(words)
 
 

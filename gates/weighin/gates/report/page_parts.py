@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
-from weighin.gates.report.limit_words import limit_of
+from weighin.gates.report.limit_words import applied, limit_of
 from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.quality_words import looked
 from weighin.gates.report.words import GLYPHS, METRIC_WORDS, figure
@@ -57,9 +57,8 @@ def check_cell(check: Check) -> Html:
     if not isinstance(reading, Measurement):
         return tag("span", check.reason, class_="reason")
     shown = join(amount(check.budget.metric, reading.value, limit), interval(reading, limit))
-    if check.objection is None and check.decided is None and limit == check.budget.at_most:
-        return shown
-    return join(shown, tag("span", check.reason, class_="reason"))
+    words = check.objection or applied(check)
+    return shown if words is None else join(shown, tag("span", words, class_="reason"))
 
 
 def explained(verdict: Verdict, check: Check | None) -> Html:

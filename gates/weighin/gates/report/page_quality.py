@@ -57,7 +57,7 @@ def _slices(one: SliceTable) -> Html:
     heads = [_head(ruling, with_devices=several) for ruling in one.rulings]
     rows = (_slice_row(line) for line in one.lines)
     caption = f"Slices of {plain(one.label)}"
-    shown = table(caption, ["slice", "rows", "drop", *heads], rows, "slices")
+    shown = table(caption, ["slice", *heads, "drop", "rows"], rows, "slices")
     return tag("details", tag("summary", name), note, shown)
 
 
@@ -75,9 +75,9 @@ def _slice_row(line: SliceLine) -> Html:
     return tag(
         "tr",
         tag("th", tag("bdi", line.name), scope="row"),
-        tag("td", str(line.rows)),
-        tag("td", _drop(line)),
         *cells,
+        tag("td", _drop(line)),
+        tag("td", str(line.rows)),
     )
 
 

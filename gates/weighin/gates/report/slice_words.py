@@ -70,8 +70,8 @@ class Ruling:
 
     def state(self, name: str) -> State:
         """What was decided of one slice."""
-        decided = self.check.decided
-        if decided is None or self.check.objection is not None:
+        decided = self.check.decided if self.check.objection is None else None
+        if decided is None:
             return State.UNJUDGED
         groups = {
             State.WITHIN: decided.within, State.ABOVE: decided.above,
@@ -138,7 +138,10 @@ class SliceTable:
         found = Counter(one.worst for one in self.lines)
         if found[State.WITHIN] == len(self.lines):
             return f"all {len(self.lines)} within"
-        return ", ".join(f"{found[state]} {state}" for state in State if found[state])
+        having = {State.SMALL: f"with {State.SMALL}"}
+        return ", ".join(
+            f"{found[state]} {having.get(state, state)}" for state in State if found[state]
+        )
 
 
 def slice_tables(weigh_in: WeighIn) -> Iterator[SliceTable]:

@@ -33,7 +33,7 @@ _ASCII = str.maketrans({"✓": "+", "✗": "x", "─": "-"})
 _LABEL_WIDTH_MIN, _LABEL_WIDTH_MAX = 20, 34
 _CELL_DIGITS = 2
 _NUMBER_WIDTH = 5
-_DEVICE_WIDTH = 11
+DEVICE_WIDTH = 11
 _TOLD_BY_UNIT = frozenset(
     {
         Metric.ACCURACY_DROP_POINTS,
@@ -98,12 +98,12 @@ def _tables(weigh_in: WeighIn, width: int) -> Iterator[Table]:
     longest = max(len(plain(result.variant.label)) for result in weigh_in.results)
     label_width = min(max(longest, len("variant")), _LABEL_WIDTH_MAX)
     numbers = 2 * (_NUMBER_WIDTH + 1)
-    room = width - numbers - len(weigh_in.devices) * (_DEVICE_WIDTH + 1)
+    room = width - numbers - len(weigh_in.devices) * (DEVICE_WIDTH + 1)
     label_width = max(min(label_width, _LABEL_WIDTH_MIN), min(label_width, room))
     rest, first = list(weigh_in.devices), True
     while rest or first:
         room = width - label_width - (numbers if first else 0)
-        fitting = max(1, room // (_DEVICE_WIDTH + 1))
+        fitting = max(1, room // (DEVICE_WIDTH + 1))
         yield _table(weigh_in, rest[:fitting], label_width, with_numbers=first)
         rest, first = rest[fitting:], False
 
@@ -117,7 +117,7 @@ def _table(
         table.add_column("MiB", width=_NUMBER_WIDTH, justify="right", overflow="fold")
         table.add_column("drop", width=_NUMBER_WIDTH, justify="right", overflow="fold")
     for device in devices:
-        table.add_column(Text(plain(device)), width=_DEVICE_WIDTH, overflow="fold")
+        table.add_column(Text(plain(device)), width=DEVICE_WIDTH, overflow="fold")
     for result in weigh_in.results:
         numbers = [_size(result), _drop(result, weigh_in.devices)]
         cells = [Text(number) for number in numbers if with_numbers]
