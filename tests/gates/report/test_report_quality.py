@@ -264,6 +264,7 @@ def test_slices_without_a_budget_are_shown_undecided_by_nobody(sample: Sample) -
     assert not list(open_slice_lines(weigh_in))
     assert "light=night" in quality(weigh_in)
     assert "within" not in quality(weigh_in)
+    assert "no budget is held against them" in quality(weigh_in)
 
 
 @pytest.mark.parametrize("attack", EVIL)

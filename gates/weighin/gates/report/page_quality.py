@@ -50,7 +50,9 @@ def _slices(one: SliceTable) -> Html:
     name = tag("span", label(one.label))
     if one.rulings:
         outcome = one.worst.outcome
-        sign = tag("span", GLYPHS[outcome], class_=f"badge {css_class(outcome)}")
+        sign = tag(
+            "span", GLYPHS[outcome], class_=f"badge {css_class(outcome)}", aria_hidden="true"
+        )
         name = join(sign, " ", name, " ", tag("span", one.counted, class_="counted"))
     note = tag("p", " ".join([one.note, *_objections(one)]), class_="note")
     several = len(one.rulings) > 1

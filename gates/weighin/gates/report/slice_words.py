@@ -121,9 +121,10 @@ class SliceTable:
     @property
     def note(self) -> str:
         """What the intervals mean."""
+        decides = "Holm's procedure decides" if self.rulings else "no budget is held against them"
         return (
             f"Intervals hold for all {count(len(self.lines), 'slice')} together, each end at "
-            f"{percent(self.confidence)}; Holm's procedure decides."
+            f"{percent(self.confidence)}; {decides}."
         )
 
     @property
