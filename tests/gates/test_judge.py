@@ -298,6 +298,9 @@ def grows(at_most: float, floor: float, reading: Reading) -> Check:
     return Check(budget=budget, readings=(reading,), subject=SUBJECT, moment=MOMENT)
 
 
+FLOOR = "limit 100 (budget 10 %, floor 0.5 in latency_p90_ms)"
+
+
 @pytest.mark.parametrize(
     ("percent", "base", "outcome"),
     [
@@ -312,6 +315,21 @@ def test_a_growth_in_percent_may_always_be_as_large_as_its_floor(
     percent: float, base: float, outcome: Outcome
 ) -> None:
     assert grows(10.0, 0.5, relative(percent, base)).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("percent", "base", "reason"),
+    [
+        pytest.param(5.0, 100.0, "at most 6, budget 10", id="the-budget-counts"),
+        pytest.param(30.0, 0.5, f"at most 31, {FLOOR}", id="within-the-floor"),
+        pytest.param(300.0, 0.5, f"at least 299, {FLOOR}", id="above-the-floor"),
+        pytest.param(100.5, 0.5, f"{FLOOR} lies within 99.5 to 101.5", id="on-the-floor"),
+    ],
+)
+def test_a_limit_that_the_floor_made_is_said_with_both_of_its_reasons(
+    percent: float, base: float, reason: str
+) -> None:
+    assert grows(10.0, 0.5, relative(percent, base)).reason == reason
 
 
 @pytest.mark.parametrize("base", [0.0, -1.0, math.nan, math.inf])

@@ -107,14 +107,14 @@ class Check:
         outcome = self.outcome
         if (decided := self.decided) is not None:
             return _slices_in_words(decided, outcome, reading, self.budget)
-        limit = f"{self.limit:.4g}"
+        limit = _limit_in_words(self)
         match outcome:
             case Outcome.PASS:
-                return f"at most {reading.upper:.4g}, budget {limit}"
+                return f"at most {reading.upper:.4g}, {limit}"
             case Outcome.FAIL:
-                return f"at least {reading.lower:.4g}, budget {limit}"
+                return f"at least {reading.lower:.4g}, {limit}"
             case Outcome.UNDECIDED:
-                return f"budget {limit} lies within {reading.lower:.4g} to {reading.upper:.4g}"
+                return f"{limit} lies within {reading.lower:.4g} to {reading.upper:.4g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +171,15 @@ def _outcome_of(decided: Decided) -> Outcome:
         return Outcome.FAIL
     whole = decided.within and not decided.open and not decided.small
     return Outcome.PASS if whole else Outcome.UNDECIDED
+
+
+def _limit_in_words(check: Check) -> str:
+    """The budget; where a growth's floor is what counts, both of them and what they allow."""
+    budget, limit = check.budget, check.limit
+    if limit <= budget.at_most:
+        return f"budget {budget.at_most:.4g}"
+    floor = f"floor {budget.floor:.4g} in {RELATIVE[budget.metric]}"
+    return f"limit {limit:.4g} (budget {budget.at_most:.4g} %, {floor})"
 
 
 def _slices_in_words(

@@ -69,7 +69,7 @@ def measure(chromium: str, folder: Path, pages: dict[str, str]) -> list[dict[str
 def test_nothing_sticks_out_at_any_width(
     chromium: str, tmp_path: Path, page_of: Callable[[str], str]
 ) -> None:
-    names = ("mixed", "none-passed", "zero-variants", "one-device", "evil")
+    names = ("mixed", "none-passed", "zero-variants", "one-device", "evil", "closer", "stepwise")
     found = measure(chromium, tmp_path, {name: page_of(name) for name in names})
     assert len(found) == 2 * len(names) * len(WIDTHS)
     assert {one["width"] for one in found} == set(WIDTHS)

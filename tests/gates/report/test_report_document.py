@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from weighin.gates.belief import Moment, Subject
 from weighin.gates.errors import WeighinError
+from weighin.gates.estimate import Estimate
 from weighin.gates.judge import Outcome, Verdict, judge
-from weighin.gates.measurement import Measurement, Reading, Unreadable
+from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
 from weighin.gates.report.document import SCHEMA, from_document, to_document
 from weighin.gates.search import DeviceStanding, Round, SearchRecord, Standing, Trial
+from weighin.gates.slices import Slice
+from weighin.gates.stats import PairedCounts
 from weighin.gates.variant import BuildFailure, Format, Variant
 from weighin.gates.weigh_in import Compared, DataDigest, Result, WeighIn
 
@@ -26,6 +29,32 @@ times = st.datetimes(timezones=st.just(UTC))
 values = st.floats(allow_nan=False)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 pairs = st.dictionaries(names, names, max_size=3).map(lambda found: tuple(found.items()))
+counts = st.integers(0, 400)
+fractions = st.floats(-1, 1)
+drops = st.one_of(
+    st.builds(
+        PairedCounts,
+        both_right=st.integers(1, 400),
+        only_reference=counts,
+        only_variant=counts,
+        both_wrong=counts,
+    ),
+    st.builds(
+        Estimate,
+        value=fractions,
+        standard_error=st.floats(0, 1),
+        degrees=st.integers(1, 400),
+        skew=fractions,
+        slack=st.floats(0, 1),
+    ),
+)
+
+
+def slice_of(name: str, drop: PairedCounts | Estimate) -> Slice:
+    return Slice(name=name, rows=drop.n if isinstance(drop, PairedCounts) else 90, drop=drop)
+
+
+slices = st.lists(st.builds(slice_of, names, drops), max_size=3).map(tuple)
 readings: st.SearchStrategy[Reading] = st.one_of(
     st.builds(Unreadable, metric=st.sampled_from(Metric), reason=names),
     st.builds(
@@ -41,6 +70,9 @@ readings: st.SearchStrategy[Reading] = st.one_of(
         runtime=names,
         measured_at=times,
         conditions=pairs,
+        confidence=st.sampled_from([0.9, 0.95, 0.99]),
+        slices=slices,
+        baseline=st.none() | st.builds(Baseline, sha256=names, value=values),
     ),
 )
 budgets = st.sampled_from(Metric).flatmap(

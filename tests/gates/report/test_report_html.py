@@ -84,8 +84,17 @@ def numbers_of(weigh_in: WeighIn) -> set[float]:
         for reading in (*result.readings, *judged):
             if isinstance(reading, Measurement):
                 known |= {reading.value, reading.lower, reading.upper}
+                known |= slice_numbers(reading)
         known |= {c.budget.at_most for verdict in result.verdicts for c in verdict.checks}
     return known
+
+
+def slice_numbers(reading: Measurement) -> set[float]:
+    """Drops with their ends, each slice at its share of the risk."""
+    ends = (
+        one.points(1 - (1 - reading.confidence) / len(reading.slices)) for one in reading.slices
+    )
+    return {number for end in ends for number in (end.value, end.lower, end.upper)}
 
 
 def test_the_page_starts_with_the_verdict_in_words(weigh_in: WeighIn, page: str) -> None:

@@ -6,7 +6,8 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from weighin.gates.report.markdown import code, marker, summary_table, to_markdown
+from weighin.gates.report.markdown import marker, summary_table, to_markdown
+from weighin.gates.report.markdown_parts import code
 from weighin.gates.weigh_in import WeighIn
 
 Sample = Callable[[str], WeighIn]
@@ -27,7 +28,10 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.parametrize("name", ["mixed", "none-passed", "zero-variants", "one-device", "evil"])
+@pytest.mark.parametrize(
+    "name",
+    ["mixed", "none-passed", "zero-variants", "one-device", "evil", "closer", "stepwise"],
+)
 def test_markdown_is_the_golden_one(
     sample: Sample, golden: Callable[[str, str], None], name: str
 ) -> None:

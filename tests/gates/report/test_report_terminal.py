@@ -13,7 +13,10 @@ from weighin.gates.weigh_in import WeighIn
 Sample = Callable[[str], WeighIn]
 
 
-@pytest.mark.parametrize("name", ["mixed", "none-passed", "zero-variants", "one-device", "evil"])
+@pytest.mark.parametrize(
+    "name",
+    ["mixed", "none-passed", "zero-variants", "one-device", "evil", "closer", "stepwise"],
+)
 def test_terminal_text_is_the_golden_one(
     sample: Sample, golden: Callable[[str, str], None], name: str
 ) -> None:

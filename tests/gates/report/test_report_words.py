@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.report.terminal import DEVICE_WIDTH
 from weighin.gates.report.words import METRIC_WORDS, ORIGIN_WORDS, count, figure, plain
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12)
@@ -72,6 +73,13 @@ def test_plain_text_takes_the_teeth_out_of(attack: str, shown: str) -> None:
 def test_every_metric_and_origin_has_its_words() -> None:
     assert set(METRIC_WORDS) == set(Metric)
     assert set(ORIGIN_WORDS) == set(Origin)
+
+
+def test_every_short_word_fits_a_cell_of_the_terminal() -> None:
+    """Behind the outcome's sign and before the star of what is dominated."""
+    room = DEVICE_WIDTH - len("? ") - len("*")
+    assert max(len(words.short) for words in METRIC_WORDS.values()) <= room
+    assert len({words.short for words in METRIC_WORDS.values()}) == len(Metric)
 
 
 def test_count_knows_one_from_many() -> None:

@@ -18,8 +18,10 @@ from weighin.gates.errors import WeighinError
 from weighin.gates.judge import Check, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Budget, Metric, Origin
-from weighin.gates.report import summary
+from weighin.gates.report import quality_words, summary
+from weighin.gates.report.limit_words import limit_of
 from weighin.gates.search_wire import search_from_json, search_to_json
+from weighin.gates.slices import Decided
 from weighin.gates.variant import BuildFailure, Format
 from weighin.gates.weigh_in import Compared, Result, WeighIn
 from weighin.gates.wire import (
@@ -68,6 +70,9 @@ def to_document(weigh_in: WeighIn) -> dict[str, object]:
         "skipped": [
             {"variant": skipped.label, "device": skipped.device, "reason": skipped.reason}
             for skipped in summary.skipped(weigh_in)
+        ],
+        "alarms": [
+            {"variant": label, "alarm": alarm} for label, alarm in quality_words.alarms(weigh_in)
         ],
         "compared_with": [
             {"device": compared.device, "words": compared.words}
@@ -200,15 +205,26 @@ def _check_to_json(check: Check) -> dict[str, object]:
         "least_origin": check.budget.least_origin.value,
         "floor": check.budget.floor,
         "least_rows": check.budget.least_rows,
+        "limit": _finite(limit_of(check)),
         "value": measured and _finite(measured.value),
         "lower": measured and _finite(measured.lower),
         "upper": measured and _finite(measured.upper),
         "n": measured and measured.n,
+        "confidence": measured and _finite(measured.confidence),
+        "slices": None if check.objection is not None else _decided_to_json(check.decided),
         "origin": measured and measured.origin.value,
         "outcome": check.outcome.value,
         "reason": check.reason,
         "readings": [reading_to_json(one) for one in check.readings],
     }
+
+
+def _decided_to_json(decided: Decided | None) -> dict[str, object] | None:
+    """Names of slices by what was decided; nothing for a reading without slices."""
+    if decided is None:
+        return None
+    states = ("within", "above", "open", "small")
+    return {state: list(getattr(decided, state)) for state in states}
 
 
 def _check_from_json(document: object, subject: Subject, moment: Moment) -> Check:

@@ -22,9 +22,11 @@ from weighin.gates.report.page_parts import (
     css_class,
     explained,
     interval,
+    rows_looked_at,
     section,
     table,
 )
+from weighin.gates.report.page_quality import look_at, quality
 from weighin.gates.report.page_search import searched
 from weighin.gates.report.words import count, plain
 from weighin.gates.weigh_in import Result, WeighIn
@@ -51,11 +53,13 @@ def to_html(weigh_in: WeighIn) -> str:
 
 def _parts(weigh_in: WeighIn) -> Iterator[Html]:
     yield _header(weigh_in)
+    yield look_at(weigh_in)
     if weigh_in.results and weigh_in.devices:
         yield tiles(weigh_in)
         yield _matrix(weigh_in)
         yield _size_picture(weigh_in)
         yield cards(weigh_in)
+        yield quality(weigh_in)
     yield compared(weigh_in)
     yield searched(weigh_in)
     yield failures(weigh_in)
@@ -146,7 +150,9 @@ def _drop(weigh_in: WeighIn, result: Result) -> Html:
     for device in weigh_in.devices:
         reading = summary.reading_on(result, device, Metric.ACCURACY_DROP_POINTS)
         if isinstance(reading, Measurement):
-            return join(amount(reading.metric, reading.value), interval(reading))
+            return join(
+                amount(reading.metric, reading.value), interval(reading), rows_looked_at(reading)
+            )
     return Html("unknown")
 
 

@@ -1,8 +1,7 @@
 """A weigh-in as Markdown: the comment on a pull request, and a short table for a description.
 
-Every name, path and reason that somebody else chose stands in a code span, where GitHub and
-MLflow interpret nothing: no markup, no HTML, no mention, no link. The two characters that could
-end a span or a table cell are replaced by look-alikes; the JSON report has them as they are.
+What this module does not do: it escapes nothing itself, see
+:mod:`weighin.gates.report.markdown_parts`.
 """
 
 import hashlib
@@ -14,6 +13,9 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
 from weighin.gates.report.data_words import FLAG, data_lines, flag_lines
+from weighin.gates.report.limit_words import applied, budget_words, limit_of
+from weighin.gates.report.markdown_parts import code, folded, table
+from weighin.gates.report.markdown_quality import by_class, look_at, rows_looked_at, slices
 from weighin.gates.report.search_words import search_lines, trial_lines
 from weighin.gates.report.words import (
     GLYPHS,
@@ -26,8 +28,6 @@ from weighin.gates.report.words import (
 )
 from weighin.gates.weigh_in import Result, WeighIn
 
-_LOOK_ALIKES = str.maketrans({"`": "\u02cb", "|": "\u2502"})
-_LONGEST_NAME = 300
 COMMENT_LENGTH = 65_000
 """GitHub refuses comments above 65,536 characters."""
 
@@ -55,6 +55,7 @@ def to_markdown(weigh_in: WeighIn, *, longest: int = COMMENT_LENGTH) -> str:
         f"### {_headline(weigh_in)}",
         _facts(weigh_in),
         _device_table(weigh_in),
+        look_at(weigh_in),
         *_compared(weigh_in),
         *_failures(weigh_in),
         _flags(weigh_in),
@@ -64,6 +65,8 @@ def to_markdown(weigh_in: WeighIn, *, longest: int = COMMENT_LENGTH) -> str:
         _searched(weigh_in),
         _data(weigh_in),
         _budgets(weigh_in),
+        by_class(weigh_in),
+        slices(weigh_in),
         _evidence(weigh_in),
     ]
     note, again = "", _reproduce(weigh_in)
@@ -82,12 +85,6 @@ def summary_table(weigh_in: WeighIn, *, longest: int = DESCRIPTION_LENGTH) -> st
         return text
     note = f"{count(len(weigh_in.devices), 'device')}: too many for this place, see the report."
     return _assembled([*needed, note])
-
-
-def code(text: str) -> str:
-    """Somebody else's text, on one line, in a code span that it cannot leave."""
-    shown = plain(text).translate(_LOOK_ALIKES)
-    return f"`{shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + '…'}`"
 
 
 def _headline(weigh_in: WeighIn) -> str:
@@ -109,7 +106,7 @@ def _device_table(weigh_in: WeighIn) -> str:
         for device in weigh_in.devices
         if weigh_in.results
     ]
-    return _table(["", "device", "smallest that passed", "size", "drop", "latency p90"], rows)
+    return table(["", "device", "smallest that passed", "size", "drop", "latency p90"], rows)
 
 
 def _gets(weigh_in: WeighIn, device: str) -> list[str]:
@@ -142,7 +139,7 @@ def _matrix(weigh_in: WeighIn) -> str:
         "Drop: accuracy lost, in points.</sub>"
     )
     title = "#### Every variant on every device"
-    return f"{title}\n\n{_table(head, rows)}\n\n{legend}" if rows else ""
+    return f"{title}\n\n{table(head, rows)}\n\n{legend}" if rows else ""
 
 
 def _cell(result: Result, device: str) -> str:
@@ -161,7 +158,9 @@ def _decided(verdict: Verdict) -> str:
     name = METRIC_WORDS[check.budget.metric].short
     if check.objection is not None or not isinstance(check.reading, Measurement):
         return f"{name}: {code(check.objection or 'not measured')}"
-    return f"{name} {_measured(check.reading, check.budget.at_most)}"
+    words = applied(check)
+    note = "" if words is None else f"<br>{code(words)}"
+    return f"{name} {_measured(check.reading, limit_of(check))}{note}"
 
 
 def _measured(reading: Measurement, beside: float | None = None) -> str:
@@ -183,7 +182,7 @@ def _drop(weigh_in: WeighIn, result: Result) -> str:
 
 def _why(check: Check) -> str:
     """The check in words; in a code span when the words hold somebody else's."""
-    if check.objection is None:
+    if check.objection is None and check.decided is None:
         return summary.why(check)
     return code(summary.why(check))
 
@@ -193,7 +192,7 @@ def _compared(weigh_in: WeighIn) -> Iterator[str]:
     rows = [[code(one.device), code(one.words)] for one in weigh_in.compared_with]
     if rows:
         yield "#### Against the release"
-        yield _table(["device", "compared with"], rows)
+        yield table(["device", "compared with"], rows)
 
 
 def _failures(weigh_in: WeighIn) -> Iterator[str]:
@@ -203,14 +202,14 @@ def _failures(weigh_in: WeighIn) -> Iterator[str]:
     ]
     if rows:
         yield f"#### {count(len(rows), 'variant')} could not be built"
-        yield _table(["variant", "reason"], rows)
+        yield table(["variant", "reason"], rows)
     rows = [
         [code(skipped.label), code(skipped.device), code(skipped.reason)]
         for skipped in summary.skipped(weigh_in)
     ]
     if rows:
         yield f"#### {count(len(rows), 'verdict')} missing"
-        yield _table(["variant", "device", "reason"], rows)
+        yield table(["variant", "device", "reason"], rows)
 
 
 def _searched(weigh_in: WeighIn) -> str:
@@ -222,8 +221,8 @@ def _searched(weigh_in: WeighIn) -> str:
         [code(trial.label), code(why), code(fate)]
         for trial, why, fate in trial_lines(weigh_in.search)
     ]
-    tried = _table(["tried", "why", "what became of it"], rows)
-    return _folded("How the recipes were found", "\n".join(lines) + f"\n\n{tried}")
+    tried = table(["tried", "why", "what became of it"], rows)
+    return folded("How the recipes were found", "\n".join(lines) + f"\n\n{tried}")
 
 
 def _flags(weigh_in: WeighIn) -> str:
@@ -235,7 +234,7 @@ def _flags(weigh_in: WeighIn) -> str:
 
 def _data(weigh_in: WeighIn) -> str:
     lines = [f"- {code(name)}: {code(text)}" for name, text in data_lines(weigh_in.data_report)]
-    return _folded("What held on the data", "\n".join(lines)) if lines else ""
+    return folded("What held on the data", "\n".join(lines)) if lines else ""
 
 
 def _budgets(weigh_in: WeighIn) -> str:
@@ -244,12 +243,12 @@ def _budgets(weigh_in: WeighIn) -> str:
     if not origins:
         return ""
     lines = [*budgets, "\nWhere the numbers come from:\n", *origins]
-    return _folded("Budgets, and where the numbers come from", "\n".join(lines))
+    return folded("Budgets, and where the numbers come from", "\n".join(lines))
 
 
 def _limits(weigh_in: WeighIn, device: str) -> str:
     limits = (
-        f"{METRIC_WORDS[metric].name} ≤ {amount(metric, check.budget.at_most)}"
+        f"{METRIC_WORDS[metric].name} ≤ {budget_words(check.budget)}"
         for metric, check in summary.budgets_on(weigh_in, device).items()
     )
     return ", ".join(limits) or "none, so nothing can pass"
@@ -266,11 +265,13 @@ def _evidence(weigh_in: WeighIn) -> str:
         [code(v.path), str(v.size_bytes), code(v.sha256), code(", ".join(map(" ".join, v.tools)))]
         for v in variants
     ]
-    tables = (
-        _table(["data", "file", "rows", "sha256"], data),
-        _table(["file", "bytes", "sha256", "made with"], files),
+    parts = (
+        digests,
+        rows_looked_at(weigh_in),
+        table(["data", "file", "rows", "sha256"], data),
+        table(["file", "bytes", "sha256", "made with"], files),
     )
-    return _folded("Data and files", "\n\n".join([digests, *(table for table in tables if table)]))
+    return folded("Data and files", "\n\n".join(part for part in parts if part))
 
 
 def _reproduce(weigh_in: WeighIn) -> str:
@@ -280,15 +281,3 @@ def _reproduce(weigh_in: WeighIn) -> str:
 
 def _assembled(parts: Sequence[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _folded(title: str, content: str) -> str:
-    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table, or nothing without rows."""
-    if not rows:
-        return ""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from weighin.gates.judge import Outcome
+from weighin.gates.judge import Check, Outcome
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import chart, summary
+from weighin.gates.report.limit_words import budget_words
 from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.page_parts import (
     NOTHING,
@@ -18,12 +19,15 @@ from weighin.gates.report.page_parts import (
     interval,
     label,
     row,
+    rows_looked_at,
     section,
     table,
 )
+from weighin.gates.report.quality_words import confidence_words
 from weighin.gates.report.words import METRIC_WORDS, ORIGIN_WORDS, count, plain
 from weighin.gates.weigh_in import Result, WeighIn
 
+_DROP = Metric.ACCURACY_DROP_POINTS
 MOST_PICTURES = 12
 """More pictures than this would be looked at by nobody, and would make the page heavy."""
 
@@ -105,7 +109,11 @@ def _best(weigh_in: WeighIn, best: Result, device: str) -> Html:
     figures = (
         (
             METRIC_WORDS[reading.metric].name,
-            join(amount(reading.metric, reading.value), interval(reading)),
+            join(
+                amount(reading.metric, reading.value),
+                interval(reading),
+                rows_looked_at(reading) if reading.metric is _DROP else NOTHING,
+            ),
         )
         for reading in summary.headline_figures(best, device)
     )
@@ -149,14 +157,21 @@ def _device_picture(weigh_in: WeighIn, device: str) -> Html:
 def _check_table(weigh_in: WeighIn, device: str) -> Html:
     budgets = summary.budgets_on(weigh_in, device)
     head = [
-        join(METRIC_WORDS[metric].name, " ≤ ", amount(metric, check.budget.at_most))
-        for metric, check in budgets.items()
+        join(METRIC_WORDS[metric].name, " ≤ ", _bound(check)) for metric, check in budgets.items()
     ]
     rows = (
         _check_row(number, result, device, tuple(budgets))
         for number, result in enumerate(weigh_in.results, start=1)
     )
     return table(f"Every check on {plain(device)}", ["variant", "verdict", *head], rows, "checks")
+
+
+def _bound(check: Check) -> Html:
+    """The budget, with its floor if it has one."""
+    budget = check.budget
+    if budget.floor is None and budget.least_rows is None:
+        return amount(budget.metric, budget.at_most)
+    return tag("span", budget_words(budget))
 
 
 def _check_row(number: int, result: Result, device: str, metrics: tuple[Metric, ...]) -> Html:
@@ -194,10 +209,15 @@ def _conditions(weigh_in: WeighIn, device: str) -> Iterator[tuple[str, str]]:
         origins = sorted({reading.origin for reading in readings})
         words = [f"{origin.value} ({ORIGIN_WORDS[origin]})" for origin in origins]
         words += _varying("samples", [str(reading.n) for reading in readings])
+        sure = [one for one in map(confidence_words, readings) if one]
+        words += _varying("each end holds with", sure) if sure else []
         names = dict.fromkeys(name for reading in readings for name, _ in reading.conditions)
         for name in names:
-            found = (dict(reading.conditions).get(name) for reading in readings)
-            words += _varying(name, [value for value in found if value is not None])
+            said = (dict(reading.conditions).get(name) for reading in readings)
+            found = [value for value in said if value is not None]
+            (shown,) = _varying(name, found)
+            of = f" (of {count(len(found), 'variant')} only)" if len(found) < len(readings) else ""
+            words.append(f"{shown}{of}")
         yield METRIC_WORDS[metric].name, "; ".join(words)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
+from weighin.gates.report.limit_words import applied, limit_of
 from weighin.gates.report.markup import Html, join, tag
+from weighin.gates.report.quality_words import looked
 from weighin.gates.report.words import GLYPHS, METRIC_WORDS, figure
 
 NOTHING = Html("")
@@ -43,15 +45,20 @@ def interval(reading: Measurement, beside: float | None = None) -> Html:
     return tag("span", tag("span", ends, class_="ends"), " ", origin, class_="interval")
 
 
+def rows_looked_at(reading: Measurement) -> Html:
+    """How many rows it took, and the confidence, as far as either needs saying."""
+    words = looked(reading)
+    return tag("span", words, class_="looked") if words else NOTHING
+
+
 def check_cell(check: Check) -> Html:
     """What one check found: value, interval and origin, or why there is no number."""
-    reading, limit = check.reading, check.budget.at_most
+    reading, limit = check.reading, limit_of(check)
     if not isinstance(reading, Measurement):
         return tag("span", check.reason, class_="reason")
     shown = join(amount(check.budget.metric, reading.value, limit), interval(reading, limit))
-    if check.objection is None:
-        return shown
-    return join(shown, tag("span", check.objection, class_="reason"))
+    words = check.objection or applied(check)
+    return shown if words is None else join(shown, tag("span", words, class_="reason"))
 
 
 def explained(verdict: Verdict, check: Check | None) -> Html:

@@ -10,6 +10,7 @@ from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading
 from weighin.gates.meters.metrics import BUILT_IN
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.report.limit_words import limit_of, limit_words
 from weighin.gates.report.words import METRIC_WORDS, amount, count, figure, plain
 from weighin.gates.weigh_in import Result, WeighIn
 
@@ -179,11 +180,12 @@ def origins(weigh_in: WeighIn) -> tuple[Origin, ...]:
 
 def why(check: Check) -> str:
     """One check in words with units: ``latency p90 at least 5.2 ms, budget 4 ms``."""
-    metric, limit = check.budget.metric, check.budget.at_most
-    name, reading = METRIC_WORDS[metric].name, check.reading
-    budget = f"budget {amount(metric, limit)}"
+    metric, limit = check.budget.metric, limit_of(check)
+    name, reading, budget = METRIC_WORDS[metric].name, check.reading, limit_words(check)
     if check.objection is not None or not isinstance(reading, Measurement):
         return f"{name} unknown ({plain(check.objection or 'not measured')}), {budget}"
+    if check.decided is not None:
+        return f"slices' drops in points: {plain(check.reason)}"
     lower, upper = amount(metric, reading.lower, limit), amount(metric, reading.upper, limit)
     match check.outcome:
         case Outcome.PASS:

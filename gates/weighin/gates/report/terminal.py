@@ -16,10 +16,13 @@ from rich.text import Text
 
 from weighin.gates.judge import Outcome
 from weighin.gates.measurement import Measurement
-from weighin.gates.metric import Metric
+from weighin.gates.metric import VS_RELEASE, Metric
 from weighin.gates.report import summary
-from weighin.gates.report.data_words import data_lines
+from weighin.gates.report.data_words import FLAG, data_lines
+from weighin.gates.report.limit_words import budget_words
+from weighin.gates.report.quality_words import alarms
 from weighin.gates.report.search_words import search_lines
+from weighin.gates.report.slice_words import open_slice_lines
 from weighin.gates.report.words import GLYPHS, METRIC_WORDS, ORIGIN_WORDS, amount, figure, plain
 from weighin.gates.weigh_in import Result, WeighIn
 
@@ -30,7 +33,18 @@ _ASCII = str.maketrans({"✓": "+", "✗": "x", "─": "-"})
 _LABEL_WIDTH_MIN, _LABEL_WIDTH_MAX = 20, 34
 _CELL_DIGITS = 2
 _NUMBER_WIDTH = 5
-_DEVICE_WIDTH = 11
+DEVICE_WIDTH = 11
+_TOLD_BY_UNIT = frozenset(
+    {
+        Metric.ACCURACY_DROP_POINTS,
+        Metric.SIZE_MIB,
+        Metric.LATENCY_P90_MS,
+        Metric.PEAK_MEMORY_MIB,
+        Metric.ENERGY_MJ,
+        Metric.BATTERY_PERCENT_PER_HOUR,
+    }
+)
+"""Shown as a number in a cell; of all others the name says more than one number of many."""
 
 
 def print_report(weigh_in: WeighIn, console: Console) -> None:
@@ -63,9 +77,13 @@ def to_renderable(weigh_in: WeighIn, *, width: int = 80) -> RenderableType:
     )
     parts: list[RenderableType] = [verdict, facts]
     parts += _section("Devices", _device_lines(weigh_in))
+    parts += _section("Look at", _alarm_lines(weigh_in))
     if weigh_in.results:
         parts += [Padding(table, (1, 0, 0, 0)) for table in _tables(weigh_in, width)]
-        parts += [_legend(), *_section("Budgets", _budget_lines(weigh_in))]
+        parts += [_legend(weigh_in), *_section("Budgets", _budget_lines(weigh_in))]
+    parts += _section(
+        "Slices, with intervals that hold for all of them together", open_slice_lines(weigh_in)
+    )
     parts += _section("Against the release", _compared_lines(weigh_in))
     parts += _section("Search", search_lines(weigh_in))
     parts += _section("Data", data_lines(weigh_in.data_report))
@@ -80,12 +98,12 @@ def _tables(weigh_in: WeighIn, width: int) -> Iterator[Table]:
     longest = max(len(plain(result.variant.label)) for result in weigh_in.results)
     label_width = min(max(longest, len("variant")), _LABEL_WIDTH_MAX)
     numbers = 2 * (_NUMBER_WIDTH + 1)
-    room = width - numbers - len(weigh_in.devices) * (_DEVICE_WIDTH + 1)
+    room = width - numbers - len(weigh_in.devices) * (DEVICE_WIDTH + 1)
     label_width = max(min(label_width, _LABEL_WIDTH_MIN), min(label_width, room))
     rest, first = list(weigh_in.devices), True
     while rest or first:
         room = width - label_width - (numbers if first else 0)
-        fitting = max(1, room // (_DEVICE_WIDTH + 1))
+        fitting = max(1, room // (DEVICE_WIDTH + 1))
         yield _table(weigh_in, rest[:fitting], label_width, with_numbers=first)
         rest, first = rest[fitting:], False
 
@@ -99,7 +117,7 @@ def _table(
         table.add_column("MiB", width=_NUMBER_WIDTH, justify="right", overflow="fold")
         table.add_column("drop", width=_NUMBER_WIDTH, justify="right", overflow="fold")
     for device in devices:
-        table.add_column(Text(plain(device)), width=_DEVICE_WIDTH, overflow="fold")
+        table.add_column(Text(plain(device)), width=DEVICE_WIDTH, overflow="fold")
     for result in weigh_in.results:
         numbers = [_size(result), _drop(result, weigh_in.devices)]
         cells = [Text(number) for number in numbers if with_numbers]
@@ -118,10 +136,11 @@ def _cell(result: Result, device: str) -> Text:
         shown = "no budget"
     elif check.objection is not None or not isinstance(check.reading, Measurement):
         shown = METRIC_WORDS[check.budget.metric].short
+    elif (metric := check.budget.metric) in _TOLD_BY_UNIT:
+        shown = amount(metric, check.reading.value, check.budget.at_most, digits=_CELL_DIGITS)
+        shown += " RAM" if metric is Metric.PEAK_MEMORY_MIB else ""
     else:
-        budget = check.budget
-        shown = amount(budget.metric, check.reading.value, budget.at_most, digits=_CELL_DIGITS)
-        shown += " RAM" if check.budget.metric is Metric.PEAK_MEMORY_MIB else ""
+        shown = METRIC_WORDS[metric].short
     dominated = "*" if summary.dominated_on(result, device) is not None else ""
     return Text(f"{GLYPHS[outcome]} {shown}{dominated}", style=STYLES[outcome])
 
@@ -138,10 +157,14 @@ def _drop(result: Result, devices: Sequence[str]) -> str:
     return "?"
 
 
-def _legend() -> Text:
+def _legend(weigh_in: WeighIn) -> Text:
+    budgeted = {m for device in weigh_in.devices for m in summary.budgets_on(weigh_in, device)}
+    growth = (
+        "\nwith a + behind it: more of it than the release has" if budgeted & VS_RELEASE else ""
+    )
     return Text(
         "\n✓ pass, with its latency  ✗ fail, ? undecided, with what decided it\n"
-        "drop: accuracy lost, in points  * dominated by a simpler variant",
+        f"drop: accuracy lost, in points  * dominated by a simpler variant{growth}",
         style="dim",
     )
 
@@ -150,7 +173,7 @@ def _budget_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
     for device in weigh_in.devices:
         checks = summary.budgets_on(weigh_in, device)
         limits = (
-            f"{METRIC_WORDS[metric].name} {amount(metric, check.budget.at_most)}"
+            f"{METRIC_WORDS[metric].name} {budget_words(check.budget)}"
             for metric, check in checks.items()
         )
         yield plain(device), ", ".join(limits) or "none, so nothing can pass"
@@ -169,6 +192,11 @@ def _device_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
             yield name, f"nearest miss: {plain(miss[0].variant.label)}, {summary.why(miss[1])}"
         else:
             yield name, "nothing was judged"
+
+
+def _alarm_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
+    for label, alarm in alarms(weigh_in):
+        yield f"{FLAG}{plain(label)}", plain(alarm)
 
 
 def _failure_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:

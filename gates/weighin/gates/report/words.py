@@ -40,17 +40,17 @@ METRIC_WORDS = {
         name="ARM kernels' disagreement", short="ARM", unit="%"
     ),
     Metric.ACCURACY_DROP_VS_RELEASE_POINTS: MetricWords(
-        name="accuracy drop vs release", short="vs release", unit="pt"
+        name="accuracy drop vs release", short="drop+", unit="pt"
     ),
-    Metric.SIZE_VS_RELEASE_PERCENT: MetricWords(name="size vs release", short="size +", unit="%"),
+    Metric.SIZE_VS_RELEASE_PERCENT: MetricWords(name="size vs release", short="size+", unit="%"),
     Metric.LATENCY_VS_RELEASE_PERCENT: MetricWords(
-        name="latency vs release", short="latency +", unit="%"
+        name="latency vs release", short="latency+", unit="%"
     ),
     Metric.PEAK_MEMORY_VS_RELEASE_PERCENT: MetricWords(
-        name="peak memory vs release", short="memory +", unit="%"
+        name="peak memory vs release", short="memory+", unit="%"
     ),
     Metric.ENERGY_VS_RELEASE_PERCENT: MetricWords(
-        name="energy vs release", short="energy +", unit="%"
+        name="energy vs release", short="energy+", unit="%"
     ),
 }
 
