@@ -13,6 +13,7 @@ from functools import cached_property
 from weighin.gates.belief import Moment, Subject, objection_to
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import (
+    RELATIVE,
     Budget,
 )
 from weighin.gates.slices import Decided, decide
