@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -150,9 +151,8 @@ def test_the_doctor_says_which_key_signs(tmp_path: Path) -> None:
 @pytest.fixture
 def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A software HSM with a P-256 key in it; the label of its token."""
-    pkcs11 = pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed")
-    if not SOFTHSM.is_file() or shutil.which("softhsm2-util") is None:
-        pytest.skip("no SoftHSM here: apt-get install softhsm2")
+    import pkcs11
+
     (tmp_path / "tokens").mkdir()
     conf = tmp_path / "softhsm2.conf"
     conf.write_text(f"directories.tokendir = {tmp_path / 'tokens'}\nobjectstore.backend = file\n")
@@ -174,9 +174,20 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return label
 
 
-def test_evidence_is_signed_by_a_key_that_never_leaves_its_hsm(
-    project: Project, token: str
-) -> None:
+def test_evidence_is_signed_by_a_key_that_never_leaves_its_hsm() -> None:
+    """In a process of its own: SoftHSM brings a second OpenSSL, beside others' it has crashed."""
+    pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed")
+    if not SOFTHSM.is_file() or shutil.which("softhsm2-util") is None:
+        pytest.skip("no SoftHSM here: apt-get install softhsm2")
+    apart = ["-q", "-p", "no:cacheprovider", "-o", "python_functions=hsm_*", __file__]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *apart], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def hsm_signs_and_nothing_else_is_believed(project: Project, token: str) -> None:
     """The whole way: import the public half, sign, and believe nothing else."""
     from securesystemslib.signer._hsm_signer import HSMSigner
 
