@@ -3,7 +3,6 @@
 What this module does not do: it leaves nothing out for length; the comment does, part by part.
 """
 
-from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report.limit_words import budget_words
 from weighin.gates.report.markdown_parts import code, folded, table
@@ -50,18 +49,14 @@ def by_class(weigh_in: WeighIn) -> str:
 
 
 def rows_looked_at(weigh_in: WeighIn) -> str:
-    """A line per variant whose accuracy did not take all rows, or is not at the usual 95 %."""
-    lines = dict.fromkeys(
-        f"- {code(result.variant.label)}: {words}"
-        for result in weigh_in.results
-        for reading in measured(result)
-        if _is_of_accuracy(reading) and (words := looked(reading))
-    )
-    return "\n".join(["Rows that the accuracy drop rests on:\n", *lines]) if lines else ""
-
-
-def _is_of_accuracy(reading: Measurement) -> bool:
-    return reading.metric is Metric.ACCURACY_DROP_POINTS
+    """On what accuracy drops rest that did not take all rows, or are not at the usual 95 %."""
+    alike: dict[str, list[str]] = {}
+    for result in weigh_in.results:
+        said = {looked(r) for r in measured(result) if r.metric is Metric.ACCURACY_DROP_POINTS}
+        for words in sorted(said - {""}):
+            alike.setdefault(words, []).append(code(result.variant.label))
+    lines = [f"- {words}: {', '.join(labels)}" for words, labels in alike.items()]
+    return "\n".join(["What the accuracy drops rest on:\n", *lines]) if lines else ""
 
 
 def _slice_part(one: SliceTable) -> str:

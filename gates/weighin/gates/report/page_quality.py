@@ -40,7 +40,7 @@ def quality(weigh_in: WeighIn) -> Html:
     if classes:
         head = ["variant", "right to wrong", "by class, of those that were right"]
         head += ["calibration error before", "after"]
-        shown = table("Flips from right to wrong, and calibration", head, classes, "reasons")
+        shown = table("Flips from right to wrong, and calibration", head, classes, "narrow")
         parts.append(folded("By class, and calibration", shown))
     return section("quality", "Where accuracy is lost", *parts) if parts else NOTHING
 
@@ -59,7 +59,7 @@ def _slices(one: SliceTable) -> Html:
     heads = [_head(ruling, with_devices=several) for ruling in one.rulings]
     rows = (_slice_row(line) for line in one.lines)
     caption = f"Slices of {plain(one.label)}"
-    shown = table(caption, ["slice", *heads, "drop", "rows"], rows, "slices")
+    shown = table(caption, ["slice", *heads, "drop", "rows"], rows, "narrow")
     return tag("details", tag("summary", name), note, shown)
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 
 from weighin.gates.judge import Check, Outcome
 from weighin.gates.measurement import Measurement
@@ -154,17 +155,33 @@ def slice_tables(weigh_in: WeighIn) -> Iterator[SliceTable]:
 
 
 def open_slice_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
-    """Per variant the worst slices that are not within a budget; one line for all others."""
-    tables = [table for table in slice_tables(weigh_in) if table.rulings]
-    for table in tables:
-        wanting = [one for one in table.lines if one.worst is not State.WITHIN]
-        for place, one in enumerate(wanting[:_MOST_LINES]):
-            yield plain(table.label) if place == 0 else "", _spoken(one, table.rulings)
-        if len(wanting) > _MOST_LINES:
-            yield "", f"and {len(wanting) - _MOST_LINES} more not within"
-    clean = sum(table.worst is State.WITHIN for table in tables)
+    """Per variant the worst slices that are not within a budget; variants alike share lines."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for table in slice_tables(weigh_in):
+        if table.rulings:
+            alike.setdefault(_wanting(table), []).append(plain(table.label))
+    clean = len(alike.pop((), []))
+    for texts, labels in alike.items():
+        yield from zip_longest(_as_many_names(labels, len(texts)), texts, fillvalue="")
     if clean:
         yield count(clean, "variant"), "all slices within"
+
+
+def _as_many_names(labels: Sequence[str], lines: int) -> list[str]:
+    """The names, or as many as there are lines for, and how many more there are."""
+    room = max(lines, 2)
+    if len(labels) <= room:
+        return list(labels)
+    return [*labels[: room - 1], f"and {len(labels) - room + 1} more"]
+
+
+def _wanting(table: SliceTable) -> tuple[str, ...]:
+    """The worst slices that are not within, in words, and how many more there are."""
+    wanting = [one for one in table.lines if one.worst is not State.WITHIN]
+    texts = [_spoken(one, table.rulings) for one in wanting[:_MOST_LINES]]
+    if len(wanting) > _MOST_LINES:
+        texts.append(f"and {len(wanting) - _MOST_LINES} more not within")
+    return tuple(texts)
 
 
 def _table(result: Result, reading: Measurement) -> SliceTable:
