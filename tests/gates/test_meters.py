@@ -167,6 +167,15 @@ def test_memory_is_the_peak_above_the_floor_with_room_for_the_next_process() -> 
     }
 
 
+def test_memory_at_more_confidence_is_wider_and_says_so() -> None:
+    pairs = [(0, 4096), (0, 4608), (0, 4300)]
+    usual, sure = (number(peak_memory(pairs, 10, STAMP, share)) for share in (0.95, 0.999))
+    assert sure.lower < usual.lower < usual.upper < sure.upper
+    assert (usual.confidence, sure.confidence) == (0.95, 0.999)
+    alone = number(peak_memory(pairs[:1], 10, STAMP, 0.999))
+    assert alone.confidence == 0.95, "a single process is not taken for surer"
+
+
 def test_memory_of_equal_peaks_still_has_a_width() -> None:
     reading = number(peak_memory([(0, 1024)] * 3, 10, STAMP))
     assert reading.lower == pytest.approx(0.99)
@@ -188,8 +197,16 @@ def windows(idle_uj: int, busy_uj: int) -> tuple[Window, Window]:
 def test_energy_is_what_lies_above_idling() -> None:
     pairs = [windows(2_000_000, 3_000_000), windows(2_000_000, 4_000_000)]
     reading = number(energy_per_inference(pairs, STAMP))
-    assert (reading.lower, reading.upper) == (20.0, 30.0)
+    assert reading.value == 25.0
+    assert reading.lower == 0.0, "two repeats say little: Student's t reaches below zero"
+    assert reading.upper == pytest.approx(25 + 6.3138 * 5)  # t of one degree of freedom at 95 %
     assert reading.n == 200
+
+
+def test_energy_of_many_alike_repeats_is_their_range() -> None:
+    pairs = [windows(2_000_000, 3_000_000), *[windows(2_000_000, 3_010_000)] * 12]
+    reading = number(energy_per_inference(pairs, STAMP))
+    assert (reading.lower, reading.upper) == (20.0, pytest.approx(20.1, abs=0.01))
 
 
 @pytest.mark.parametrize(
@@ -199,6 +216,7 @@ def test_energy_is_what_lies_above_idling() -> None:
         pytest.param([windows(0, 0)], "stood still", id="counter-stands-still"),
         pytest.param([windows(5, -3)], "started anew", id="counter-wrapped"),
         pytest.param([windows(9_000_000, 10)], "too busy", id="idle-was-not-idle"),
+        pytest.param([windows(2_000_000, 3_000_000)], "no interval", id="one-pair"),
     ],
 )
 def test_energy_that_cannot_be_told_gives_no_number(

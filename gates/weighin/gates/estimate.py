@@ -11,6 +11,8 @@ Sources:
 """
 
 import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -74,6 +76,19 @@ def _reach(t: float, skew: float) -> float:
     """
     half = max(0.0, skew) * t * t / 2
     return half + math.sqrt(half * half + t * t)
+
+
+def repeats_interval(values: Sequence[float], confidence: float) -> Interval | None:
+    """Student's t interval of a mean of repeats; ``None`` for fewer than two.
+
+    Raises:
+        ValueError: the confidence is not between 0.5 and 1.
+    """
+    if len(values) < 2:
+        return None
+    mean, spread = statistics.fmean(values), statistics.stdev(values)
+    reach = student_quantile(confidence, len(values) - 1) * spread / math.sqrt(len(values))
+    return Interval(value=mean, lower=mean - reach, upper=mean + reach)
 
 
 def student_quantile(share: float, degrees: int) -> float:

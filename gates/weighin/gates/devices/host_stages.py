@@ -46,11 +46,14 @@ def weigh_memory(
     weighing: Weighing, todo: Sequence[Candidate], _: Sequence[Candidate]
 ) -> Iterator[Raw[Reading]]:
     """Peak memory of fresh processes."""
+    confidence = weighing.bench.settings.confidence
     for raw in on.peak_memory(weighing.bench, todo):
         yield _readings(
             raw,
             todo,
-            lambda one, pairs: peak_memory(pairs, one.path.stat().st_size, weighing.stamp(one)),
+            lambda one, pairs: peak_memory(
+                pairs, one.path.stat().st_size, weighing.stamp(one), confidence
+            ),
         )
 
 
@@ -61,9 +64,12 @@ def weigh_energy(
     if not energy_counters(weighing.bench.settings.powercap):
         yield Raw[Reading](found={one.label: NO_COUNTER for one in todo})
         return
+    confidence = weighing.bench.settings.confidence
     for raw in on.energy(weighing.bench, todo):
         yield _readings(
-            raw, todo, lambda one, pairs: energy_per_inference(pairs, weighing.stamp(one))
+            raw,
+            todo,
+            lambda one, pairs: energy_per_inference(pairs, weighing.stamp(one), confidence),
         )
 
 

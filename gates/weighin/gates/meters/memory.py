@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 
+from weighin.gates.estimate import repeats_interval
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import Metric
@@ -11,20 +12,28 @@ from weighin.gates.stats import Interval
 _METRIC = Metric.PEAK_MEMORY_MIB
 _KIB_PER_MIB = 1024
 _LEAST_SPREAD = 0.01
+_ALONE = 0.95
 
 
-def peak_memory(processes_kib: Sequence[tuple[int, int]], size_bytes: int, stamp: Stamp) -> Reading:
+def peak_memory(
+    processes_kib: Sequence[tuple[int, int]],
+    size_bytes: int,
+    stamp: Stamp,
+    confidence: float = 0.95,
+) -> Reading:
     """Peak resident memory above the runtime's own floor.
 
     The few processes span a range; the interval is wider than it by its own width on either
     side, because the next process may well lie outside, and by 1 % at least: repeats were seen
-    to differ by half of that.
+    to differ by half of that. It is never within Student's t interval of the repeats; a single
+    process is not taken for surer than 95 %.
 
     Args:
         processes_kib: Per fresh process, the resident memory before the model was loaded and
             the peak after its inferences, in KiB.
         size_bytes: Length of the file: its weights are the least that must be resident.
         stamp: What was measured.
+        confidence: One-sided confidence of each end.
     """
     if not processes_kib:
         return Unreadable(metric=_METRIC, reason="no process finished")
@@ -32,15 +41,17 @@ def peak_memory(processes_kib: Sequence[tuple[int, int]], size_bytes: int, stamp
     if min(peaks) < 0:
         return Unreadable(metric=_METRIC, reason="the peak lies below the runtime's floor")
     spread = max(max(peaks) - min(peaks), _LEAST_SPREAD * statistics.median(peaks))
-    interval = Interval(
-        value=statistics.median(peaks),
-        lower=max(0.0, min(peaks) - spread),
-        upper=max(peaks) + spread,
-    )
+    lower, upper = min(peaks) - spread, max(peaks) + spread
+    student = repeats_interval(peaks, confidence)
+    if student is None:
+        confidence = min(confidence, _ALONE)
+    else:
+        lower, upper = min(lower, student.lower), max(upper, student.upper)
+    interval = Interval(value=statistics.median(peaks), lower=max(0.0, lower), upper=upper)
     floor_mib = statistics.median(floor for floor, _ in processes_kib) / _KIB_PER_MIB
     conditions = (
         ("processes", str(len(peaks))),
         ("runtime_floor_mib", f"{floor_mib:.1f}"),
         ("weights_mib", f"{size_bytes / _KIB_PER_MIB**2:.4g}"),
     )
-    return stamp.on_the_device(_METRIC, interval, len(peaks), conditions)
+    return stamp.on_the_device(_METRIC, interval, len(peaks), conditions, confidence)
