@@ -1,5 +1,6 @@
 """Who signs evidence is configured; the key works before it is needed, and is never shown."""
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,8 +153,8 @@ def test_the_doctor_says_which_key_signs(tmp_path: Path) -> None:
 @pytest.fixture
 def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A software HSM with a P-256 key in it; the label of its token."""
-    import pkcs11
-
+    pkcs11: Any = importlib.import_module("pkcs11")
+    curves: Any = importlib.import_module("pkcs11.util.ec")
     (tmp_path / "tokens").mkdir()
     conf = tmp_path / "softhsm2.conf"
     conf.write_text(f"directories.tokendir = {tmp_path / 'tokens'}\nobjectstore.backend = file\n")
@@ -161,7 +163,7 @@ def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     label = "weighin"
     command = ["softhsm2-util", "--init-token", "--free", "--label", label]
     subprocess.run([*command, "--so-pin", "4321", "--pin", "1234"], check=True, capture_output=True)
-    curve = pkcs11.util.ec.encode_named_curve_parameters("secp256r1")
+    curve = curves.encode_named_curve_parameters("secp256r1")
     with (
         pkcs11.lib(str(SOFTHSM))
         .get_token(token_label=label)
