@@ -199,9 +199,8 @@ def test_energy_is_what_lies_above_idling() -> None:
     reading = number(energy_per_inference(pairs, STAMP))
     assert reading.value == 25.0
     assert reading.lower == 0.0, "two repeats say little: Student's t reaches below zero"
-    assert reading.upper == pytest.approx(
-        25 + 6.3138 * 5, abs=1e-2
-    )  # t of one degree of freedom at 95 %
+    student = 6.3138  # t of one degree of freedom at 95 %
+    assert reading.upper == pytest.approx(25 + student * 5, abs=1e-2)
     assert reading.n == 200
 
 
