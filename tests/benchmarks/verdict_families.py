@@ -37,7 +37,7 @@ class Family:
     score: Score | None
     larger_is_better: bool = True
     exact: float | None = None
-    sizes: tuple[int, ...] = (1000, 3000)
+    sizes: tuple[int, ...] = (300, 1000, 3000)
 
     def truth(self, random: np.random.Generator, rows: int = 200_000, parts: int = 20) -> float:
         """What the variant loses on the whole population, nearly: the mean over many rows."""
