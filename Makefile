@@ -26,7 +26,7 @@ demo: $(READY) ## Train, register, weigh, release and pull two small models into
 	$(BIN)/weighin demo --dir demo
 
 test: $(READY) ## Run every test, the slow real-model flows included.
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(READY) ## Style, types and the import contract.
 	$(BIN)/ruff check .

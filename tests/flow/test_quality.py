@@ -123,18 +123,18 @@ def test_recipes_that_need_classes_are_refused_for_numbers(
     assert "'prune50' needs classes, but mae judges numbers" in said
 
 
-def test_slices_and_another_metric_are_in_the_report(tiny: Path, weighin: Command) -> None:
-    with np.load(tiny / "data" / "evaluation.npz") as data:
+def test_slices_and_another_metric_are_in_the_report(weighed: Path, weighin: Command) -> None:
+    with np.load(weighed / "data" / "evaluation.npz") as data:
         rows = dict(data)
     rows["pen"] = np.array(["thin", "thick"])[np.arange(len(rows["y"])) % 2]
-    np.savez(tiny / "data" / "evaluation.npz", **rows)
-    text = (tiny / "weighin.toml").read_text()
+    np.savez(weighed / "data" / "evaluation.npz", **rows)
+    text = (weighed / "weighin.toml").read_text()
     text = text.replace('formats = ["onnx"]', 'formats = ["onnx"]\nslices = ["pen"]')
     text = text.replace("size_mib = 1", "size_mib = 1\nslice_drop_points = 20").replace(
         "[models.tiny]", '[models.tiny]\nmetric = "f1_macro"'
     )
-    (tiny / "weighin.toml").write_text(text)
-    document = json.loads(weighin(tiny, "run", "tiny/1", "--json").stdout)
+    (weighed / "weighin.toml").write_text(text)
+    document = json.loads(weighin(weighed, "run", "tiny/1", "--json").stdout)
     check = drops(document, "slice_drop_points")["int8"]
     names = [one["name"] for one in check["readings"][0]["slices"]]
     assert names == ["pen=thick", "pen=thin"]
@@ -142,10 +142,10 @@ def test_slices_and_another_metric_are_in_the_report(tiny: Path, weighin: Comman
     assert document["quality_metric"] == "f1_macro"
 
 
-def test_step_by_step_says_how_many_rows_it_took(tiny: Path, weighin: Command) -> None:
-    with (tiny / "weighin.toml").open("a") as file:
+def test_step_by_step_says_how_many_rows_it_took(weighed: Path, weighin: Command) -> None:
+    with (weighed / "weighin.toml").open("a") as file:
         file.write("\n[gate]\nsequential = true\nconfidence = 0.9\n")
-    document = json.loads(weighin(tiny, "run", "tiny/1", "--json").stdout)
+    document = json.loads(weighin(weighed, "run", "tiny/1", "--json").stdout)
     reading = drops(document)["float32"]["readings"][0]
     assert "look" in reading["conditions"]["sequential"]
     assert reading["confidence"] == 0.9
