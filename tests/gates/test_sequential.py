@@ -81,7 +81,7 @@ def test_peeking_passes_no_more_often_than_it_may_where_a_plain_interval_does() 
                 )
             ).upper
             <= margin
-            for n in range(250, 4001, 250)
+            for n in range(1000, 4001, 150)
         )
     slack = 3 * math.sqrt(0.05 * 0.95 / gates)
     assert passed / gates <= 0.05 + slack
