@@ -63,7 +63,8 @@ def parse_config(document: Mapping[str, object], *, file: str = FILE_NAME) -> Co
         # As JSON, because strict parsing takes arrays and tables for records only there.
         config = TypeAdapter(Config).validate_json(json.dumps(document, default=str))
     except ValidationError as error:
-        lines = [_explain(file, detail) for detail in error.errors(include_url=False)]
+        details = (one for one in error.errors(include_url=False) if not _is_other_form(one))
+        lines = [_explain(file, detail) for detail in details]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from error
     lines = [f"{file}: {line}" for line in _mistakes(config)]
     if lines:
@@ -148,6 +149,12 @@ def _meaning_mistakes(where: str, model: ModelConfig) -> Iterable[str]:
         yield f"{where}.labels_file: must not be set beside labels"
     if model.labels and model.classes is not None and len(model.labels) != model.classes:
         yield f"{where}.labels: are {len(model.labels)} for {model.classes} classes"
+
+
+def _is_other_form(detail: ErrorDetails) -> bool:
+    """A table where a name would do as well: what is wrong with the table is said, and enough."""
+    wanted_a_name = detail["type"] == "string_type" and detail["loc"][-1] == "str"
+    return wanted_a_name and isinstance(detail["input"], dict)
 
 
 def _explain(file: str, detail: ErrorDetails) -> str:
