@@ -24,7 +24,7 @@ from weighin.gates.arm.machine import Machine, NotReady, interpreter, make_view,
 from weighin.gates.arm.readings import SAMPLED_ROWS, prove_core, sample_rows
 from weighin.gates.arm.trust import models_objection
 from weighin.gates.child import Limits
-from weighin.gates.devices.bench import Bench, Candidate, HostSettings
+from weighin.gates.devices.bench import Bench, Candidate, HostSettings, all_rows
 from weighin.gates.devices.children import predict
 from weighin.gates.digest import sha256_of
 from weighin.gates.variant import Format
@@ -94,11 +94,7 @@ def run_core(machine: Machine, core: Core, files: Sequence[Candidate], bench: Be
 
 
 def outputs(bench: Bench, one: Candidate) -> "np.ndarray[tuple[int, ...], np.dtype[np.float32]]":
-    bench.workdir.mkdir(parents=True, exist_ok=True)
-    every = bench.workdir / "every.npy"
-    with np.load(bench.evaluation) as archive:
-        np.save(every, np.arange(len(archive["x"])))
-    (raw,) = predict(bench, [one], every, "all")
+    (raw,) = predict(bench, [one], all_rows(bench), "all")
     if one.label in raw.crashed:
         raise SystemExit(f"{one.label}: {raw.crashed[one.label]}")
     found: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = np.load(raw.found[one.label])

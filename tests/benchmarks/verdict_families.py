@@ -1,16 +1,21 @@
 """Populations with a known truth, one per kind of metric: what the verdict benchmark draws from.
 
+Run by itself it shows what the interval of metrics that are not counted is made of: how often gates
+at the margin pass with Student's t alone, with skewness counted, and at half the risk as well.
+
 The metrics are computed by a few lines of numpy here (the libraries' argument checks would take
 hours over all gates); the intervals are the product's own.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weighin.gates.estimate import CAUTION, Estimate
 from weighin.gates.meters.scores import Pair, drop_of
 from weighin.gates.stats import Interval, PairedCounts, paired_drop
 
@@ -52,14 +57,15 @@ class Family:
         """The product's interval of the drop."""
         if self.score is None:
             return paired_drop(_counts(pair), confidence)
-        drop = drop_of(
-            self.score,
-            pair,
-            larger_is_better=self.larger_is_better,
-            risk=1 - confidence,
-            seed=seed,
-        )
-        return drop.estimate.interval(confidence)
+        return self.estimate(pair, 1 - confidence, seed).interval(confidence)
+
+    def estimate(self, pair: Pair, risk: float, seed: int) -> Estimate:
+        """The product's estimate of the drop, of a metric that is not counted."""
+        if self.score is None:
+            raise ValueError(f"{self.name} is counted")
+        better = self.larger_is_better
+        drop = drop_of(self.score, pair, larger_is_better=better, risk=risk, seed=seed)
+        return drop.estimate
 
 
 def right(labels: Array, read: Array) -> Array:
@@ -185,3 +191,35 @@ def every() -> Iterator[tuple[Family, int]]:
     for family in FAMILIES:
         for rows in family.sizes:
             yield family, rows
+
+
+def steps(family: Family, rows: int, gates: int) -> tuple[float, float, float]:
+    """Percent of gates at the margin that pass: Student's t, with skewness, at half the risk."""
+    random = np.random.default_rng([FAMILIES.index(family), rows, 1])
+    truth, risk = family.truth(random), 0.05
+    passed = np.zeros(3)
+    for gate in range(gates):
+        one = family.estimate(family.draw(random, rows), risk, gate)
+        whole = 1 - risk / CAUTION  # an interval at this confidence uses all of the risk
+        ends = (
+            replace(one, skew=0.0, slack=0.0).interval(whole),
+            replace(one, slack=0.0).interval(whole),
+            one.interval(1 - risk),
+        )
+        passed += [end.upper <= truth for end in ends]
+    plain, skewed, halved = 100 * passed / gates
+    return float(plain), float(skewed), float(halved)
+
+
+def main() -> None:
+    gates = int(os.environ.get("WEIGHIN_BENCH_GATES", "2000"))
+    print("| metric | rows | Student's t % | and skewness % | and half the risk % |")
+    print("| --- | --: | --: | --: | --: |")
+    for family in FAMILIES:
+        for rows in family.sizes if family.score is not None else ():
+            shares = " | ".join(f"{share:.1f}" for share in steps(family, rows, gates))
+            print(f"| {family.name} | {rows:,} | {shares} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -155,6 +155,12 @@ def test_latency_without_enough_timings_gives_no_number(sessions: list[Session],
     assert why in reason(latency_p90(sessions, STAMP, threads=1))
 
 
+def test_labels_that_are_not_one_class_per_row_are_not_counted() -> None:
+    outputs = votes(*[0] * 40)
+    found = accuracy_drop(outputs, outputs, np.zeros((40, 1), np.int64), STAMP)
+    assert "one class per row" in reason(found)
+
+
 def test_memory_is_the_peak_above_the_floor_with_room_for_the_next_process() -> None:
     pairs = [(36_864, 36_864 + 4096), (36_864, 36_864 + 4608), (36_864, 36_864 + 4300)]
     reading = number(peak_memory(pairs, 1024 * 1024, STAMP))

@@ -99,6 +99,28 @@ def test_no_difference_of_numbers_is_not_certainty(name: str) -> None:
     assert drop(name, NUMBERS, CLOSE[:, None], CLOSE[:, None]).estimate.interval(0.95).upper > 0.005
 
 
+EVERY = np.zeros(300, int)
+
+
+@pytest.mark.parametrize("name", ["f1", "f1_macro", "balanced_accuracy", "matthews"])
+@pytest.mark.filterwarnings("ignore")  # the libraries warn; the child that runs them does not show
+def test_two_models_that_always_say_the_same_are_not_equal_for_sure(name: str) -> None:
+    with pytest.raises(NotDefinedError, match="measures nothing"):
+        drop(name, EVERY, np.eye(2)[EVERY], np.eye(2)[EVERY])
+
+
+def test_a_function_that_does_not_look_has_measured_nothing() -> None:
+    pair = Pair(labels=LABELS, reference=LABELS, variant=(LABELS + 1) % 3)
+    with pytest.raises(NotDefinedError, match="200 are answered differently"):
+        drop_of(lambda labels, read: 1.0, pair, larger_is_better=True, risk=0.05, seed=0)
+
+
+def test_f1_without_a_positive_measures_nothing_however_the_rest_is_answered() -> None:
+    answers = np.eye(2)[(np.arange(300) < 5).astype(int)]
+    with pytest.raises(NotDefinedError, match="measures nothing"):
+        drop("f1", EVERY, answers, answers)
+
+
 def test_less_risk_widens_what_rows_that_agree_may_do() -> None:
     loose = drop("f1_macro", LABELS, SURE, SURE, risk=0.05).estimate.slack
     assert drop("f1_macro", LABELS, SURE, SURE, risk=0.001).estimate.slack > loose

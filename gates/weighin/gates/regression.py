@@ -16,7 +16,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from weighin.gates.estimate import student_quantile
+from weighin.gates.estimate import repeats_interval
 from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import OF_THE_FILE, RELATIVE, Metric, Origin
@@ -80,26 +80,24 @@ def latency_growth(
     processes: Sequence[Timed], released: Released, stamp: Stamp, confidence: float
 ) -> Reading:
     """How much longer the new file's p90 is, from processes that timed both in turn."""
-    if len(processes) < 2:
-        reason = f"{len(processes)} process timed both files; two are needed for an interval"
-        return Unreadable(metric=_LATENCY, reason=reason)
     pairs = [
         (_p90(one.times_ms, confidence), _p90(one.released_ms, confidence)) for one in processes
     ]
     if not all(mine > 0 and theirs > 0 for mine, theirs in pairs):
         return Unreadable(metric=_LATENCY, reason="a process timed one of the two files only")
-    ratios = [math.log(mine / theirs) for mine, theirs in pairs]
-    mean, spread = statistics.mean(ratios), statistics.stdev(ratios) / math.sqrt(len(ratios))
-    reach = student_quantile(confidence, len(ratios) - 1) * spread
+    inside = repeats_interval([math.log(mine / theirs) for mine, theirs in pairs], confidence)
+    if inside is None:
+        reason = f"{len(processes)} process timed both files; two are needed for an interval"
+        return Unreadable(metric=_LATENCY, reason=reason)
     ends = Interval(
-        value=_percent(math.exp(mean)),
-        lower=_percent(math.exp(mean - reach)),
-        upper=_percent(math.exp(mean + reach)),
+        value=_percent(math.exp(inside.value)),
+        lower=_percent(math.exp(inside.lower)),
+        upper=_percent(math.exp(inside.upper)),
     )
     conditions = (
         ("compared_with", released.name),
         ("how", "ratio of the p90 within each process, Student's t over processes"),
-        ("processes", str(len(ratios))),
+        ("processes", str(len(pairs))),
         ("rounds", str(min(len(one.times_ms) for one in processes))),
     )
     n = sum(len(one.times_ms) for one in processes)

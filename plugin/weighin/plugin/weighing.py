@@ -22,6 +22,8 @@ from weighin.plugin.scales import Scales, candidate_of
 
 _ARM = Metric.ARM_DISAGREEMENT_PERCENT
 _ARM_STEP = "run ARM kernels"
+GATE_METRICS = (*HOST_METRICS, _ARM)
+"""What the gate measures; a search leaves some of it out."""
 
 
 def weigh_variants(
@@ -29,7 +31,7 @@ def weigh_variants(
     plan: Plan,
     scales: Scales,
     progress: Progress,
-    metrics: Collection[Metric] = HOST_METRICS,
+    metrics: Collection[Metric] = GATE_METRICS,
     offer: Offer | None = None,
 ) -> tuple[Result, ...]:
     """Measure every variant here, predict it for phones, and judge it on each device.
@@ -49,7 +51,7 @@ def weigh_variants(
         report_progress=lambda done, total, _what: progress("weigh", done, total),
         metrics=metrics,
     )
-    arm = _on_arm(candidates, plan, scales, progress) if tuple(metrics) == HOST_METRICS else {}
+    arm = _on_arm(candidates, plan, scales, progress) if _ARM in metrics else {}
     known = {one.label: _known(one, here[one.label], arm, plan, scales) for one in variants}
     against = against_release(variants, known, plan, scales, progress, offer)
     return tuple(_result(one, known[one.label], against, plan, scales) for one in variants)

@@ -30,7 +30,7 @@ from weighin.gates.arm.machine import (
 )
 from weighin.gates.arm.trust import Trusted, Untrusted, prove
 from weighin.gates.child import Limits
-from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw, Tick, unfit
+from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw, Tick, all_rows, unfit
 from weighin.gates.devices.children import predict
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp, runtime_of
@@ -193,10 +193,7 @@ def _changed(machine: Machine) -> str | None:
 
 
 def _outputs(bench: Bench, candidates: Sequence[Candidate]) -> Raw[Path]:
-    together, rows = Raw[Path](), bench.workdir / "rows.npy"
-    bench.workdir.mkdir(parents=True, exist_ok=True)
-    with np.load(bench.evaluation, allow_pickle=False) as archive:
-        np.save(rows, np.arange(len(archive["x"])))
+    together, rows = Raw[Path](), all_rows(bench)
     by_runtime: dict[str, list[Candidate]] = {}
     for one in candidates:
         by_runtime.setdefault(one.format.runtime_package, []).append(one)

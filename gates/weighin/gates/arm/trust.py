@@ -23,7 +23,7 @@ from weighin.gates.arm.known import Known, answer_objection, known_models
 from weighin.gates.arm.layers import known_rows
 from weighin.gates.arm.machine import Machine, emulator_version, interpreter
 from weighin.gates.child import ChildResult, Line, run_child
-from weighin.gates.devices.bench import Bench, Candidate, outputs_path, run_kind, why
+from weighin.gates.devices.bench import Bench, Candidate, all_rows, outputs_path, run_kind, why
 from weighin.gates.digest import sha256_of
 from weighin.gates.variant import Format
 
@@ -176,9 +176,7 @@ def models_objection(machine: Machine, core: Core, format: Format, bench: Bench)
     start = interpreter(machine, core, bench.workdir / "view")
     own = replace(bench, evaluation=rows, inputs=rows, interpreter=start)
     files = [_candidate(known, bench.workdir / folder) for known in models]
-    every = bench.workdir / folder / "every.npy"
-    np.save(every, np.arange(len(known_rows())))
-    more = {"data": str(rows.resolve()), "rows": str(every.resolve())}
+    more = {"data": str(rows.resolve()), "rows": str(all_rows(own).resolve())}
     result = run_kind(own, folder, "predict", files, more)
     done = {line.get("label") for line in result.lines if line.get("done") is True}
     for known, file in zip(models, files, strict=True):

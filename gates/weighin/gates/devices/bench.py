@@ -20,6 +20,7 @@ from weighin.gates.variant import Format
 
 _RUNNER = "weighin.gates.meters.runner"
 _LARGEST_CHUNK = 4
+_INPUT_ROWS = 32
 
 T = TypeVar("T")
 
@@ -110,6 +111,27 @@ class Raw(Generic[T]):
 
     found: dict[str, T] = field(default_factory=dict)
     crashed: dict[str, str] = field(default_factory=dict)
+
+
+def first_inputs(evaluation: Path, workdir: Path) -> Path:
+    """A few rows of the evaluation data as .npy, for children that need no more."""
+    import numpy as np
+
+    inputs = workdir / "inputs.npy"
+    with np.load(evaluation, allow_pickle=False) as archive:
+        np.save(inputs, archive["x"][:_INPUT_ROWS])
+    return inputs
+
+
+def all_rows(bench: Bench) -> Path:
+    """Indexes of every evaluation row as .npy."""
+    import numpy as np
+
+    bench.workdir.mkdir(parents=True, exist_ok=True)
+    rows = bench.workdir / "all-rows.npy"
+    with np.load(bench.evaluation, allow_pickle=False) as archive:
+        np.save(rows, np.arange(len(archive["x"])))
+    return rows
 
 
 def run_kind(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from weighin.gates.child import Limits
 from weighin.gates.devices import host_stages
-from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw, unfit
+from weighin.gates.devices.bench import Bench, Candidate, HostSettings, Raw, first_inputs, unfit
 from weighin.gates.devices.host_backends import weigh_backends
 from weighin.gates.devices.host_quality import weigh_quality
 from weighin.gates.devices.weighing import Weighing
@@ -24,8 +24,6 @@ from weighin.gates.digest import sha256_of
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.cache import ReadingCache
 from weighin.gates.metric import Metric
-
-_INPUT_ROWS = 32
 
 Progress = Callable[[int, int, str], None]
 """Told of (children done, children planned, what was done last)."""
@@ -179,17 +177,12 @@ def _prepare(
     settings: HostSettings,
 ) -> Weighing:
     """Digests of the data, and a few rows of it for the children that need no more."""
-    import numpy as np
-
     workdir.mkdir(parents=True, exist_ok=True)
-    inputs = workdir / "inputs.npy"
-    with np.load(evaluation, allow_pickle=False) as archive:
-        np.save(inputs, archive["x"][:_INPUT_ROWS])
     cache = ReadingCache(folder=workdir / "cache", now=now, reuse_for=settings.reuse_for)
     bench = Bench(
         workdir=workdir,
         evaluation=evaluation,
-        inputs=inputs,
+        inputs=first_inputs(evaluation, workdir),
         limits=limits,
         settings=settings,
         tick=lambda what: None,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from weighin.gates.child import Limits
 from weighin.gates.devices import children as on
-from weighin.gates.devices.bench import Bench, Candidate, HostSettings
+from weighin.gates.devices.bench import Bench, Candidate, HostSettings, all_rows, first_inputs
 from weighin.gates.devices.host import measure_host
 from weighin.gates.devices.weighing import HOST
 from weighin.gates.digest import sha256_of
@@ -26,7 +26,6 @@ from weighin.gates.meters.stamp import Stamp, runtime_of
 from weighin.gates.metric import RELATIVE, Metric
 from weighin.gates.regression import Released, Timed, drop, growth, latency_growth
 
-_INPUT_ROWS = 32
 _CHANGED = "the file changed while it was measured"
 _DIVIDED = tuple(m for m in RELATIVE if m is not Metric.LATENCY_VS_RELEASE_PERCENT)
 
@@ -153,8 +152,6 @@ def _drops(candidates: Sequence[Candidate], comparison: Comparison) -> dict[str,
 
 def _outputs(comparison: Comparison) -> Path | str:
     """The released file's outputs on every row, kept for later; or why there are none."""
-    import numpy as np
-
     one = comparison.released
     if one.format.runs_elsewhere:
         return one.format.runs_elsewhere
@@ -163,10 +160,8 @@ def _outputs(comparison: Comparison) -> Path | str:
     kept = comparison.workdir / f"outputs-{one.sha256[:16]}-{data[:16]}-{runtime}.npy"
     if kept.is_file():
         return kept
-    rows = comparison.workdir / "all-rows.npy"
-    with np.load(comparison.evaluation, allow_pickle=False) as archive:
-        np.save(rows, np.arange(len(archive["y"])))
-    for raw in on.predict(_bench(comparison), [one], rows, "released"):
+    bench = _bench(comparison)
+    for raw in on.predict(bench, [one], all_rows(bench), "released"):
         if one.label in raw.crashed:
             return raw.crashed[one.label]
         if not _is_whole(one):
@@ -249,15 +244,10 @@ def _ratio(
 
 
 def _bench(comparison: Comparison) -> Bench:
-    import numpy as np
-
-    inputs = comparison.workdir / "inputs.npy"
-    with np.load(comparison.evaluation, allow_pickle=False) as archive:
-        np.save(inputs, archive["x"][:_INPUT_ROWS])
     return Bench(
         workdir=comparison.workdir,
         evaluation=comparison.evaluation,
-        inputs=inputs,
+        inputs=first_inputs(comparison.evaluation, comparison.workdir),
         limits=comparison.limits,
         settings=comparison.settings,
         tick=comparison.tick,

@@ -85,6 +85,8 @@ def accuracy_drop(
         among: Among how many of the largest outputs the label must be.
     """
     objection = not_comparable(outputs, reference, labels)
+    if objection is None and labels.ndim != 1:
+        objection = f"the labels have shape {list(labels.shape)}; one class per row is needed"
     if objection is not None:
         return Unreadable(metric=_METRIC, reason=objection)
     both = answers(outputs, reference, labels, among)

@@ -5,7 +5,8 @@ out one of 50 groups of rows at a time, of the difference of both models' metric
 
 Where at most ten rows differ, neither sees what rows that agree so far may still do. Then the
 interval is widened by the loss that there would be if as many more rows as the counts allow were
-answered wrongly.
+answered wrongly. A metric that neither differs nor can be lowered on the rows has measured nothing,
+and has no estimate.
 
 Pure: arrays in, an estimate out.
 """
@@ -96,7 +97,8 @@ def drop_of(
         seed: Of the groups.
 
     Raises:
-        NotDefinedError: too few rows, or the metric is not finite on them or on parts of them.
+        NotDefinedError: too few rows, the metric is not finite on them or on parts of them, or it
+            is the same whatever the variant answers.
     """
     if len(pair.labels) < LEAST_ROWS:
         raise NotDefinedError(f"{len(pair.labels)} rows are too few; {LEAST_ROWS} are needed")
@@ -109,13 +111,13 @@ def drop_of(
         value, error, skew, degrees = _of_rows(sign * (both[0] - both[1]))
     else:
         value, error, skew, degrees = _jackknife(score, pair, sign, generator)
-    estimate = Estimate(
-        value=value,
-        standard_error=error,
-        skew=skew,
-        degrees=degrees,
-        slack=_slack(score, pair, sign, risk, generator),
-    )
+    slack = _slack(score, pair, sign, risk, generator)
+    if error == 0 and slack == 0:
+        raise NotDefinedError(
+            f"it measures nothing on these rows: {pair.differing} are answered differently, and "
+            "neither that nor a wrong answer changes it"
+        )
+    estimate = Estimate(value=value, standard_error=error, skew=skew, degrees=degrees, slack=slack)
     return Drop(reference=means[0], variant=means[1], estimate=estimate, by_row=by_row)
 
 
