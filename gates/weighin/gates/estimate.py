@@ -21,9 +21,9 @@ from weighin.gates.stats import Interval
 CAUTION = 0.5
 """Share of the allowed risk that an end may use.
 
-With all of it, gates at the margin passed too often at a few hundred rows, also with skewness counted
-(``python tests/benchmarks/verdict_families.py``): a standard error that comes from the data is small
-in the same samples in which the drop is.
+With all of it, gates at the margin passed too often at a few hundred rows, also with skewness
+counted (``python tests/benchmarks/verdict_families.py``): a standard error that comes from the data
+is small in the same samples in which the drop is.
 """
 
 

@@ -62,6 +62,11 @@ def looks(rows: int, confidence: float) -> tuple[Look, ...]:
     )
 
 
+def one_look(rows: int, confidence: float) -> tuple[Look, ...]:
+    """All rows at once, for which no risk has to be shared."""
+    return (Look(number=1, rows=rows, confidence=confidence, last=True),)
+
+
 def is_decided(ends: Interval, margins: Iterable[float]) -> bool:
     """Whether the interval is on one side of every margin, in its own unit."""
     return all(ends.upper <= margin or ends.lower > margin for margin in margins)

@@ -25,7 +25,7 @@ from weighin.gates.meters.quality import (
     estimated_readings,
 )
 from weighin.gates.metric import Metric
-from weighin.gates.sequential import Look, is_decided, looks
+from weighin.gates.sequential import Look, is_decided, looks, one_look
 from weighin.gates.stats import Interval
 
 Array = NDArray[Any]
@@ -60,9 +60,10 @@ def weigh_quality(
         return
     settings = weighing.bench.settings
     data, seen, left = _read(weighing), dict[str, Array](), list(todo)
-    steps = looks(len(data.order), settings.confidence)
+    planned = looks if settings.quality.sequential else one_look
+    steps = planned(len(data.order), settings.confidence)
     done = 0
-    for look in steps if settings.quality.sequential else _one_look(data, settings.confidence):
+    for look in steps:
         raw = _outputs(weighing, left, data.order[done : look.rows], look, seen)
         left = [one for one in left if one.label not in raw.crashed]
         readings = _readings(weighing, data, left, seen, look)
@@ -75,10 +76,6 @@ def weigh_quality(
         done = look.rows
         if not left:
             return
-
-
-def _one_look(data: _Data, confidence: float) -> tuple[Look, ...]:
-    return (Look(number=1, rows=len(data.order), confidence=confidence, last=True),)
 
 
 def _read(weighing: Weighing) -> _Data:
