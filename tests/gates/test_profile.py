@@ -209,19 +209,6 @@ def test_a_figure_without_a_source_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("name", PHONES)
-def test_every_phone_has_measured_power_and_a_battery(name: str) -> None:
-    profile = load_profile(name)
-    assert profile.battery is not None
-    assert profile.memory is not None
-    power = profile.active_mw(1)
-    assert power is not None
-    assert power.kind is PowerKind.MEASURED
-    assert [c.max_ghz for c in profile.clusters] == sorted(
-        (c.max_ghz for c in profile.clusters), reverse=True
-    )
-
-
-@pytest.mark.parametrize("name", PHONES)
 def test_every_anchor_is_a_network_whose_layout_is_known(name: str) -> None:
     for calibration in load_profile(name).calibrations:
         assert calibration.kernels in {"before_xnnpack", "xnnpack"}
