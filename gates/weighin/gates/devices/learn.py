@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from weighin.gates.cost import Arithmetic
 from weighin.gates.devices.prices import TERMS, Anchor, Prior, precision_of, settle_logs
 
-_TURNS = 14
+_TURNS = 40
 _BASE_SETUPS = 2.0
 """How many setups the base's prices count as."""
 _BASE_NETWORKS = 10.0
 """How many networks the base's noise and spread count as."""
+_LEAST_NOISE = 0.03
+"""The same job run again on one phone differs by a few percent: no fit is closer than that."""
 _OWN_DEVIATION = 0.3
 """Deviation that log prices have at least a priori, counted as :data:`_BASE_SETUPS` setups."""
 _RUNS_PER_SETUP = 2.5
@@ -32,13 +35,17 @@ class Run:
         setup: Phone, threads and kernels, as one key: runs of one key share their prices.
         device: The phone.
         family: Networks that share a design.
+        arithmetic: What its kernels reckon in.
         anchor: The network, its amounts and its mean latency.
+        phone: Whether it is a phone: boards teach, but are never what is predicted.
     """
 
     setup: str
     device: str
     family: str
+    arithmetic: Arithmetic
     anchor: Anchor
+    phone: bool = True
 
 
 def learn(runs: Sequence[Run], base: Prior | None = None) -> Prior:
@@ -103,7 +110,7 @@ class _State:
             y[i, :n] = np.log([r.anchor.mean_ms for r in of_one])
             there[i, :n] = True
             network[i, :n] = [networks.index(r.anchor.network) for r in of_one]
-        equal = -np.log(np.maximum(np.exp(np.log(x[there] + 1e-3).mean(axis=0)), 1e-6))
+        equal = -np.log(np.maximum(x[there].mean(axis=0), 1e-6))
         start = np.array(base.mean) if base else equal - equal.mean()
         return cls(
             x=x,
@@ -162,4 +169,6 @@ class _State:
         """Mean of squares, with those of the base counted in where there is one."""
         count = _BASE_NETWORKS if self.base else 0.0
         of_base = float(getattr(self.base, name)) ** 2 if self.base else 0.0
-        return max(1e-4, float((squares.sum() + count * of_base) / (len(squares) + count)))
+        return max(
+            _LEAST_NOISE**2, float((squares.sum() + count * of_base) / (len(squares) + count))
+        )

@@ -12,15 +12,18 @@ import math
 from datetime import datetime
 
 from weighin.gates.cost import Arithmetic, ModelCost
+from weighin.gates.devices.coefficients import COMMAND, Coefficients, Learned, load_coefficients
 from weighin.gates.devices.latency import (
-    COMMAND,
-    CostModel,
     Latency,
+    Phone,
+    Rules,
     charged,
-    load_cost_model,
+    load_rules,
     predict_latency,
     unknown_operators,
 )
+from weighin.gates.devices.networks import terms_of
+from weighin.gates.devices.prices import Anchor, amounts_of
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Metric, Origin
 from weighin.gates.profile import HOST, Battery, Calibration, DeviceProfile, PowerKind
@@ -98,31 +101,63 @@ def _latency(profile: DeviceProfile, cost: ModelCost, fmt: Format) -> _Found | s
     """The calibration used, the latency and its conditions, or why there is none."""
     if profile.name == HOST:
         return "the host is measured, not predicted"
-    if not any(c.runtime is fmt for c in profile.calibrations):
+    coefficients = load_coefficients(fmt.value)
+    if coefficients is None or not any(c.runtime == fmt.value for c in profile.calibrations):
         return f"no calibration for {fmt.runtime_package} on {profile.title}"
-    model = load_cost_model()
-    arithmetic = _arithmetic(model, cost)
+    rules = load_rules()
+    arithmetic = _arithmetic(rules, cost)
     if not isinstance(arithmetic, Arithmetic):
         return arithmetic
-    calibration = profile.calibration(fmt, _COMPUTED_AS[arithmetic])
-    if calibration is None or len(calibration.anchors) < LEAST_ANCHORS:
+    computed_as = _COMPUTED_AS[arithmetic]
+    learned = coefficients.of(computed_as)
+    calibration = profile.calibration(fmt.value, computed_as)
+    if learned is None or calibration is None or len(calibration.anchors) < LEAST_ANCHORS:
         return f"fewer than {LEAST_ANCHORS} published {arithmetic} runs on {profile.title}"
-    terms = charged(model, cost.operators, cost.terms)
+    terms = charged(rules, cost.operators, cost.terms)
     if terms is None:
-        return f"over {model.movement_share:.0%} of its bytes only move between layouts"
-    latency = predict_latency(model, calibration, terms)
+        return f"over {rules.movement_share:.0%} of its bytes only move between layouts"
+    amounts = amounts_of(terms, learned.item_bytes)
+    phone = phone_of(calibration, learned)
+    latency = predict_latency(rules, learned, phone, computed_as, amounts)
     if isinstance(latency, str):
         return latency
     if arithmetic is Arithmetic.FLOAT16:
-        latency = _with_native_float16(model, latency)
-    return calibration, latency, _conditions(model, calibration, latency, arithmetic)
+        latency = _with_native_float16(rules, latency)
+    return calibration, latency, _conditions(rules, coefficients, calibration, latency, arithmetic)
 
 
-def _arithmetic(model: CostModel, cost: ModelCost) -> Arithmetic | str:
+def phone_of(calibration: Calibration, learned: Learned) -> Phone:
+    """The published runs of a phone, with the amounts of their networks.
+
+    Raises:
+        ValueError: a network's layout is not known here.
+    """
+    anchors = tuple(
+        Anchor(
+            network=anchor.model,
+            amounts=_amounts(anchor.model, learned),
+            mean_ms=anchor.mean_ms,
+        )
+        for anchor in calibration.anchors
+    )
+    return Phone(anchors=anchors, kernels=calibration.kernels)
+
+
+def _amounts(network: str, learned: Learned) -> tuple[float, ...]:
+    known = learned.amounts(network)
+    if known is not None:
+        return known
+    terms = terms_of(network, learned.item_bytes)
+    if terms is None:
+        raise ValueError(f"anchor {network} is no network that weighin can lay out")
+    return amounts_of(terms, learned.item_bytes)
+
+
+def _arithmetic(rules: Rules, cost: ModelCost) -> Arithmetic | str:
     """The one arithmetic that the model runs in, or why it cannot be predicted."""
     if cost.unsized:
         return f"cannot be counted: {cost.unsized[0]}"
-    if unknown := unknown_operators(model, cost.operators):
+    if unknown := unknown_operators(rules, cost.operators):
         return f"no calibration for operator {', '.join(unknown)}"
     kinds = set(cost.arithmetics)
     if not kinds:
@@ -135,21 +170,25 @@ def _arithmetic(model: CostModel, cost: ModelCost) -> Arithmetic | str:
     return only if only in _COMPUTED_AS else f"no published {only} run on any phone"
 
 
-def _with_native_float16(model: CostModel, latency: Latency) -> Latency:
+def _with_native_float16(rules: Rules, latency: Latency) -> Latency:
     """Lower the lower end: a runtime may compute in float16 where the cores can."""
     return Latency(
         value_ms=latency.value_ms,
-        lower_ms=latency.lower_ms * model.float16_kernels,
+        lower_ms=latency.lower_ms * rules.float16_kernels,
         upper_ms=latency.upper_ms,
         rule=f"{latency.rule}; float16 weights run as float32",
     )
 
 
 def _conditions(
-    model: CostModel, calibration: Calibration, latency: Latency, arithmetic: Arithmetic
+    rules: Rules,
+    coefficients: Coefficients,
+    calibration: Calibration,
+    latency: Latency,
+    arithmetic: Arithmetic,
 ) -> tuple[tuple[str, str], ...]:
     sources = dict.fromkeys(anchor.source for anchor in calibration.anchors)
-    p90 = f"published means; the upper end adds x{model.p90_over_mean} for the p90"
+    p90 = f"published means; the upper end adds x{rules.p90_over_mean} for the p90"
     return (
         ("rule", latency.rule),
         ("arithmetic", arithmetic.value),
@@ -158,6 +197,7 @@ def _conditions(
         ("published kernels", calibration.kernels.replace("_", " ")),
         ("statistic", p90),
         ("source", "; ".join(sources)),
+        ("prices", coefficients.source),
         ("reproduce", COMMAND),
     )
 

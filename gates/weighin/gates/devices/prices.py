@@ -171,7 +171,7 @@ def settle_logs(
         variance: Of each run's residual, setups x runs; infinite where there is no run.
         mean: Prior mean of the log prices, k.
         precision: Prior precision, k x k, with the unknown scale in it.
-        start: Log prices to begin with, setups x k; from the prior if not given.
+        start: Log prices to go on from, setups x k (one more round); from the prior if not given.
 
     Returns:
         Log prices (setups x k), their covariances (setups x k x k), and the weights of the
@@ -181,18 +181,27 @@ def settle_logs(
 
     weight = 1.0 / variance
     logs = _from_prior(x, y, weight, mean) if start is None else start
-    for _ in range(_ROUNDS):
+    if start is not None:
+        weight = _robust(x, y, variance, logs)
+    for _ in range(_ROUNDS if start is None else 1):
         logs = _climb(x, y, weight, mean, precision, logs)
-        residual = y - _slope(x, logs)[1]
-        weight = (FREEDOM + 1) / (FREEDOM + residual**2 / variance) / variance
+        weight = _robust(x, y, variance, logs)
     jacobian, _ = _slope(x, logs)
     return logs, np.linalg.inv(_curvature(jacobian, weight) + precision), weight
+
+
+def _robust(x: Any, y: Any, variance: Any, logs: Any) -> Any:
+    """Weights of Student's t: a run that fits badly counts less."""
+    residual = y - _slope(x, logs)[1]
+    return (FREEDOM + 1) / (FREEDOM + residual**2 / variance) / variance
 
 
 def _from_prior(x: Any, y: Any, weight: Any, mean: Any) -> Any:
     import numpy as np
 
-    away = np.where(weight > 0, y - _slope(x, np.broadcast_to(mean, (len(x), len(mean))))[1], np.nan)
+    away = np.where(
+        weight > 0, y - _slope(x, np.broadcast_to(mean, (len(x), len(mean))))[1], np.nan
+    )
     return mean + np.nanmedian(away, axis=1)[:, None]
 
 
@@ -238,4 +247,6 @@ def _loss(x: Any, y: Any, weight: Any, mean: Any, precision: Any, at: Any) -> An
 
     residual = y - _slope(x, at)[1]
     away = at - mean
-    return 0.5 * ((weight * residual**2).sum(axis=1) + np.einsum("sk,kl,sl->s", away, precision, away))
+    return 0.5 * (
+        (weight * residual**2).sum(axis=1) + np.einsum("sk,kl,sl->s", away, precision, away)
+    )
