@@ -58,7 +58,7 @@ def run_show(args: argparse.Namespace) -> int:
     say(f"{profile.name}: {profile.title}, {profile.soc}, {profile.tier} tier, {when}")
     say(f"  source: {profile.source}")
     for c in profile.clusters:
-        power = f", {c.active_mw:.0f} mW per busy core" if c.active_mw else ""
+        power = f", {c.power.steps[-1].mw:.0f} mW per busy core" if c.power else ""
         extensions = " ".join(c.isa) or "no extensions"
         say(f"  {c.count} x {c.core} at {c.max_ghz} GHz ({extensions}){power}")
         say(f"    source: {c.source}")
