@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 
+from weighin.plugin.commands import device_add, device_measure
 from weighin.plugin.console import say, say_json
 
 SUMMARY = "list and show device profiles"
@@ -10,7 +11,11 @@ DESCRIPTION = "The devices that variants are weighed for, and where their figure
 EXAMPLE = """examples:
   weighin device list             every device that weighin.toml may name
   weighin device show pixel-4     facts, calibration and sources of one
+  weighin device add              make a profile of a phone that is plugged in
+  weighin device measure M.tflite measure a model on it
 """
+
+_PHONE_ACTIONS = {"add": device_add, "measure": device_measure}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,10 +28,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     showing.add_argument("name", help="as `weighin device list` shows it")
     for action in (listing, showing):
         action.add_argument("--json", action="store_true", help="print JSON")
+    for name, module in _PHONE_ACTIONS.items():
+        action = actions.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.DESCRIPTION,
+            epilog=module.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.arguments(action)
 
 
 def run(args: argparse.Namespace) -> int:
     """List, or show."""
+    if args.action in _PHONE_ACTIONS:
+        code: int = _PHONE_ACTIONS[args.action].run(args)
+        return code
     return run_list(args) if args.action == "list" else run_show(args)
 
 

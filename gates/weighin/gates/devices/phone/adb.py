@@ -5,7 +5,7 @@ tokens of this process's environment; and it trusts no answer that ends early: a
 status always comes with it.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ class Listed:
     state: str
 
 
-def server_of(environment: dict[str, str]) -> Server:
+def server_of(environment: Mapping[str, str]) -> Server:
     """The server that adb's own variables name.
 
     Raises:
@@ -47,7 +47,9 @@ def server_of(environment: dict[str, str]) -> Server:
     port = environment.get("ANDROID_ADB_SERVER_PORT", str(PORT))
     if not port.isdigit():
         raise ConfigError(f"ANDROID_ADB_SERVER_PORT: a port is needed, not '{port}'")
-    return Server(host=environment.get("ANDROID_ADB_SERVER_ADDRESS", HOST), port=int(port))
+    names = ("ANDROID_ADB_SERVER_ADDRESS", "ANDROID_ADB_SERVER_HOST")
+    host = next((environment[name] for name in names if environment.get(name)), HOST)
+    return Server(host=host, port=int(port))
 
 
 def list_phones(server: Server) -> tuple[Listed, ...]:

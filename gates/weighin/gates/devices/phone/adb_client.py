@@ -16,7 +16,7 @@ _CHUNK = 64 * 1024
 _FILE = 0o100000
 
 
-class Connection(AdbConnection):
+class Connection(AdbConnection):  # type: ignore[misc]
     """A connection to a server that is there.
 
     The original starts a server where there is none, as a child that inherits the environment
@@ -27,7 +27,7 @@ class Connection(AdbConnection):
         return self._create_socket()
 
 
-class Client(AdbClient):
+class Client(AdbClient):  # type: ignore[misc]
     """A client that never starts a server."""
 
     def make_connection(self, timeout: float | None = None) -> AdbConnection:
@@ -45,7 +45,7 @@ class Client(AdbClient):
         with self.make_connection(timeout_s) as connection:
             connection.send_command("host:devices")
             connection.check_okay()
-            return connection.read_string_block()
+            return str(connection.read_string_block())
 
     def push(self, serial: str, local: Path, remote: str, mode: int, timeout_s: float) -> None:
         """Put a file there; whole chunks always, which the original's ``send`` does not promise.

@@ -196,11 +196,11 @@ def _cluster(
     )
 
 
-def fastest_mask(clusters: Sequence[PhoneCluster], threads: int) -> int:
+def fastest_mask(policies: Sequence[Policy], threads: int) -> int:
     """The cores to pin to, as bits: whole clusters from the fastest, until there are enough."""
     mask = 0
-    for cluster in clusters:
+    for policy in sorted(policies, key=lambda one: -one.max_khz):
         if mask.bit_count() >= threads:
             break
-        mask |= sum(1 << cpu for cpu in cluster.cpus)
+        mask |= sum(1 << cpu for cpu in policy.cpus)
     return mask

@@ -123,7 +123,7 @@ def _property(link: Link, key: str) -> str:
 
 
 def _major(text: str, serial: str) -> int:
-    first = text.split(".")[0]
+    first = text.split(".", maxsplit=1)[0]
     if not first.isdigit():
         raise PhoneError(f"phone {serial}: '{text}' is no version of Android")
     return int(first)

@@ -29,6 +29,12 @@ class Drafted:
     notes: tuple[str, ...]
 
 
+def phone_of(profile: DeviceProfile) -> str:
+    """The digest of the serial of the phone that a profile was read from; empty if from none."""
+    found = re.fullmatch(r"read over adb on \S+ from phone ([0-9a-f]{12})", profile.source)
+    return found[1] if found else ""
+
+
 def is_simulated(name: str) -> bool:
     """Whether a profile is one of a simulated phone."""
     return name.startswith(SIMULATED)
@@ -70,7 +76,7 @@ def draft_profile(
     Raises:
         PhoneError: its cores cannot be told, and no shipped profile knows them.
     """
-    read = f"read over adb on {today.isoformat()}"
+    read = f"read over adb on {today.isoformat()} from phone {facts.serial_sha256[:12]}"
     same_phone = relative is not None and (relative.codename or "").lower() == facts.codename
     simulated = " (simulated)" if facts.simulated else ""
     notes: list[str] = []
@@ -110,8 +116,8 @@ def _clusters(
     if not facts.clusters:
         if not known or not _same_shape(facts, known):
             raise PhoneError(
-                f"phone {facts.serial}: {facts.clusters_missing}; write its cores into a profile by "
-                "hand, from the kernel's or the maker's documents"
+                f"phone {facts.serial}: {facts.clusters_missing}; write its cores into a profile "
+                "by hand, from the kernel's or the maker's documents"
             )
         assert relative is not None  # noqa: S101 - for the type checker: known is its clusters
         notes.append(f"cores: of '{relative.name}', which has the same chip: its kernel tells none")

@@ -162,8 +162,12 @@ def _monitored(text: str) -> float | None:
     return number(lines[-1].split(_MONITOR)[1].strip()) if lines else None
 
 
-def parse_onnx(text: str, runs: int) -> ToolRun:
-    """Read what ``onnxruntime_perf_test`` printed after ``runs`` timed runs.
+def parse_onnx(text: str, runs: int | None) -> ToolRun:
+    """Read what ``onnxruntime_perf_test`` printed.
+
+    Args:
+        text: Its output.
+        runs: How many timed runs it was asked for; ``None`` if for a time.
 
     Raises:
         ValueError: it did not finish, or a line is not understood; the message quotes it.
@@ -178,8 +182,12 @@ def parse_onnx(text: str, runs: int) -> ToolRun:
     }
     known = {name: None if value is None else value * 1000 for name, value in seconds.items()}
     peak = _said(text, "Peak working set size", "bytes")
+    requests = _said(text, "Total inference requests", "")
+    count = runs if requests is None else round(requests)
+    if count is None or count < 1 or (runs is not None and count != runs):
+        raise ValueError(f"onnxruntime_perf_test made {count} runs, not {runs or 'any'}")
     timed = Summary(
-        count=runs,
+        count=count,
         mean_ms=mean_ms,
         min_ms=known["Min"],
         max_ms=known["Max"],
