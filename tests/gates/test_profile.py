@@ -209,29 +209,15 @@ def test_a_figure_without_a_source_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("name", PHONES)
-def test_every_phone_has_measured_power_and_a_battery(name: str) -> None:
-    profile = load_profile(name)
-    assert profile.battery is not None
-    assert profile.memory is not None
-    power = profile.active_mw(1)
-    assert power is not None
-    assert power.kind is PowerKind.MEASURED
-    assert [c.max_ghz for c in profile.clusters] == sorted(
-        (c.max_ghz for c in profile.clusters), reverse=True
-    )
-
-
-@pytest.mark.parametrize("name", PHONES)
 def test_every_anchor_is_a_network_whose_layout_is_known(name: str) -> None:
     for calibration in load_profile(name).calibrations:
         assert calibration.kernels in {"before_xnnpack", "xnnpack"}
         assert all(terms_of(a.model, 4) is not None for a in calibration.anchors)
 
 
-def test_an_unknown_name_is_refused_with_what_was_meant_and_what_is_allowed() -> None:
-    with pytest.raises(ConfigError, match="did you mean pixel-4") as caught:
+def test_an_unknown_name_is_refused_with_what_was_meant_and_where_to_look() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean pixel-4.*weighin device list"):
         load_profile("pixel4")
-    assert ", ".join(profile_names()) in str(caught.value)
 
 
 def test_a_name_that_climbs_out_of_the_folder_is_refused() -> None:

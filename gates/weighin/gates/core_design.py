@@ -42,8 +42,9 @@ def _arm(name: str, most_isa: tuple[str, ...], part: int, *others: tuple[int, in
 
 
 def _apple(number: int, most_isa: tuple[str, ...]) -> tuple[CoreDesign, ...]:
-    """Fast (``p``) and frugal (``e``) cores of an Apple A chip, which have no numbers on Linux."""
-    return tuple(CoreDesign(name=f"apple-a{number}-{kind}", most_isa=most_isa) for kind in "pe")
+    """Fast (``p``) and, since the A10, frugal (``e``) cores of an Apple A chip."""
+    kinds = "pe" if number >= 10 else "p"
+    return tuple(CoreDesign(name=f"apple-a{number}-{kind}", most_isa=most_isa) for kind in kinds)
 
 
 _DESIGNS = (
@@ -89,7 +90,7 @@ _DESIGNS = (
     CoreDesign(name="exynos-m4", most_isa=_HALF, parts=((_SAMSUNG, 0x003),)),
     CoreDesign(name="exynos-m5", most_isa=_HALF, parts=((_SAMSUNG, 0x004),)),
     CoreDesign(name="taishan-v120", most_isa=_HALF, parts=((_HISILICON, 0xD02),)),
-    *(design for number in range(9, 11) for design in _apple(number, _NONE)),
+    *(design for number in range(7, 11) for design in _apple(number, _NONE)),
     *(design for number in (11, 12) for design in _apple(number, ("fp16",))),
     *(design for number in (13, 14) for design in _apple(number, _HALF)),
     *(design for number in range(15, 20) for design in _apple(number, _MATRIX)),

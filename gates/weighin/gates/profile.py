@@ -98,16 +98,15 @@ def load_profile(name: str, own: Path | None = None) -> DeviceProfile:
         own: The user's folder of profiles, if there is one.
 
     Raises:
-        ConfigError: there is no such profile, and the message lists the ones there are; or its
+        ConfigError: there is no such profile, and the message says what was meant; or its
             file cannot be read or is no profile.
     """
     if name in own_names(own) and own is not None:
         return _read_own(name, own)
     if name not in shipped_names():
-        names = profile_names(own)
-        close = difflib.get_close_matches(name, names, n=2)
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise ConfigError(f"no device profile '{name}'{hint} Allowed: {', '.join(names)}")
+        close = difflib.get_close_matches(name, profile_names(own), n=2)
+        hint = f"; did you mean {' or '.join(close)}?" if close else "."
+        raise ConfigError(f"no device profile '{name}'{hint} `weighin device list` shows them all")
     file = resources.files("weighin.gates") / "profiles" / f"{name}{_SUFFIX}"
     return parse_profile(name, file.read_text("utf-8"))
 
