@@ -127,18 +127,18 @@ def simulated(profile: DeviceProfile, *, serial: str = "", seed: int = 1) -> Sim
         serial=serial or drawn,
         seed=seed,
         model=profile.title,
-        codename=profile.name.replace("-", ""),
+        codename=profile.codename or profile.name.replace("-", ""),
         maker=_maker(profile.title),
-        soc_id=_soc_id(profile.soc),
+        soc_id=profile.soc_id,
         android=13,
         clusters=tuple(
             Cores(
-                design=_design(c.core),
-                vendor=c.core.partition(" (")[0] if "Kryo" in c.core else "",
+                design=c.core,
+                vendor=c.called or "",
                 count=c.count,
                 max_ghz=c.max_ghz,
                 isa=c.isa,
-                active_mw=c.active_mw or 250 * c.max_ghz,
+                active_mw=c.power.steps[-1].mw if c.power else 250 * c.max_ghz,
             )
             for c in profile.clusters
         ),
