@@ -263,6 +263,6 @@ def _partition_from_json(document: object) -> Partition:
     return Partition(
         delegate=wire.text_of(found, "delegate"),
         nodes=wire.whole_of(found, "nodes"),
-        of=wire.whole_of(found, "of"),
+        of=None if found.get("of") is None else wire.whole_of(found, "of"),
         partitions=wire.whole_of(found, "partitions"),
     )

@@ -152,7 +152,7 @@ def _answer(said: str, serial: str, command: str) -> Answer:
     return Answer(code=int(status), text=text)
 
 
-_GONE = ("not found", "offline", "closed", "unauthorized", "Unknown data", "no devices")
+_GONE = ("not found", "offline", "closed", "unauthorized", "no devices")
 
 
 @contextmanager
@@ -170,6 +170,8 @@ def _told(server: Server, what: str) -> Generator[None]:
         raise PhoneError(f"{what}: no answer in time") from error
     except AdbError as error:
         words = str(error)
+        if "Unknown data" in words:
+            raise PhoneGone(f"{what}: the adb server broke off the connection") from error
         if any(sign in words for sign in _GONE):
             raise PhoneGone(f"{what}: {words}") from error
         raise PhoneError(f"{what}: {words}") from error

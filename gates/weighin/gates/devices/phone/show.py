@@ -8,9 +8,10 @@ def run_lines(run: PhoneRun) -> tuple[str, ...]:
     simulated = "  [SIMULATED: no evidence about any real phone]" if run.simulated else ""
     lines = [f"{run.title} on {run.device}, {_threads(run)}{simulated}"]
     lines.append(f"  latency p90  {_words(run.latency_ms, 'ms')}{_runs(run)}")
-    lines.append(f"  of float     {_words(run.ratio, 'x')}")
-    lines.append(f"  memory       {_words(run.memory_mib, 'MiB')}")
-    lines.append(f"  energy       {_words(run.energy_mj, 'mJ')}")
+    if not isinstance(run.latency_ms, Missing):
+        lines.append(f"  of float     {_words(run.ratio, 'x')}")
+        lines.append(f"  memory       {_words(run.memory_mib, 'MiB')}")
+        lines.append(f"  energy       {_words(run.energy_mj, 'mJ')}")
     lines.extend(f"  delegate     {part.words}" for part in run.partitions)
     if run.thermal_before:
         lines.append(f"  heat         {run.thermal_before}; after: {run.thermal_after}")

@@ -39,23 +39,31 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """How much of a model a delegate took: a silent fallback shows here."""
+    """How much of a model a delegate took: a silent fallback shows here.
+
+    Attributes:
+        delegate: Its name.
+        nodes: Operators that it runs.
+        of: Operators there are; ``None`` if an older tool does not say.
+        partitions: Pieces that the model falls into, the delegate's and the others.
+    """
 
     delegate: str
     nodes: int
-    of: int
+    of: int | None
     partitions: int
 
     @property
     def whole(self) -> bool:
         """Whether the delegate runs the whole model in one piece."""
-        return self.nodes == self.of and self.partitions == 1
+        return self.partitions == 1 and self.of in (None, self.nodes)
 
     @property
     def words(self) -> str:
         """For conditions and messages."""
         pieces = "1 piece" if self.partitions == 1 else f"{self.partitions} pieces"
-        return f"{self.delegate} runs {self.nodes} of {self.of} nodes in {pieces}"
+        of = "" if self.of is None else f" of {self.of}"
+        return f"{self.delegate} runs {self.nodes}{of} nodes in {pieces}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +107,7 @@ _COUNT = re.compile(r"\bcount\s*=")
 _FIELD = re.compile(r"\b([a-z]\w*)\s*=\s*(\S+?)(?=\s|\(|$)")
 _TAKEN = "with delegate"
 _PARTITION = re.compile(
-    r"Replacing (\d+) out of (\d+) node\(s\) with delegate \((.+?)\) node, yielding (\d+) partition"
+    r"Replacing (\d+)(?: out of (\d+))? node\(s\) with delegate \((.+?)\) node, yielding (\d+) partition"
 )
 _END = re.compile(
     rf"Init: ({NUMBER}), First inference: ({NUMBER}), Warmup \(avg\): ({NUMBER}), "
@@ -154,7 +162,12 @@ def _partition(line: str) -> Partition:
     if not found:
         raise ValueError(f"benchmark_model printed a line that is not understood: {_q(line)}")
     taken, of, name, partitions = found.groups()
-    return Partition(delegate=name, nodes=int(taken), of=int(of), partitions=int(partitions))
+    return Partition(
+        delegate=name,
+        nodes=int(taken),
+        of=None if of is None else int(of),
+        partitions=int(partitions),
+    )
 
 
 def _monitored(text: str) -> float | None:

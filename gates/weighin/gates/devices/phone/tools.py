@@ -36,6 +36,7 @@ WARM_UP_SECONDS = 0.3
 _ELF_ABIS = {183: "arm64-v8a", 40: "armeabi-v7a", 62: "x86_64", 3: "x86"}
 _LIBRARIES = "*.so*"
 _TIMEOUT_S = 600.0
+_CANNOT_RUN = (126, 127)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +172,15 @@ def run_tool(link: Link, tool: Tool, program: str, call: Call) -> ToolRun | Miss
     """Run a tool once; a crash, or output that is not understood, is a value with its words.
 
     Raises:
-        PhoneGone: the phone went away.
+        PhoneError: the phone cannot run the tool at all.
+        PhoneGone: it went away.
     """
     answer = link.run(command_of(tool, program, call) + " 2>&1", timeout_s=_TIMEOUT_S)
+    if answer.code in _CANNOT_RUN:
+        raise PhoneError(
+            f"phone {link.serial} cannot run {tool.path}: {' '.join(answer.text.split())[:200]}; "
+            "is it the build for this phone's ABI? docs/phones.md says where to get one"
+        )
     return outcome(tool, answer.code, answer.text, call)
 
 
