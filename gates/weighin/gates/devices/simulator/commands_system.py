@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from weighin.gates.devices.simulator.faults import Fault
-from weighin.gates.devices.simulator.shell import Builtin, Call, Session, Shell
+from weighin.gates.devices.simulator.session import Session
+from weighin.gates.devices.simulator.shell import Builtin, Call, Shell
 
 _PAGE_BYTES = 4096
 
@@ -37,7 +38,7 @@ def _cd(call: Call) -> int:
     try:
         entry = call.state.files.stat(target)
     except OSError as error:
-        return _not_there(call, error.strerror)
+        return _not_there(call, str(error.strerror))
     if not entry.is_folder:
         return _not_there(call, "Not a directory")
     call.session.folder = target

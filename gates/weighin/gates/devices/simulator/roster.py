@@ -48,8 +48,15 @@ class Plugged:
 class Roster:
     """All phones of one server. Safe to use from several threads."""
 
-    def __init__(self, phones: Sequence[SimulatedPhone], clock: Clock) -> None:
+    def __init__(
+        self, phones: Sequence[SimulatedPhone], clock: Clock, started_unix_s: float
+    ) -> None:
         """Everything plugged in.
+
+        Args:
+            phones: With different serials.
+            clock: Their time.
+            started_unix_s: Unix time at the clock's start.
 
         Raises:
             ConfigError: two phones have the same serial.
@@ -57,7 +64,9 @@ class Roster:
         serials = [phone.serial for phone in phones]
         if twice := {s for s in serials if serials.count(s) > 1}:
             raise ConfigError(f"two simulated phones have the serial {min(twice)}")
-        self._all = [Plugged(State(phone, clock), n + 1) for n, phone in enumerate(phones)]
+        self._all = [
+            Plugged(State(phone, clock, started_unix_s), n + 1) for n, phone in enumerate(phones)
+        ]
         self._changed = threading.Condition()
         self._stopped = False
 
@@ -84,8 +93,8 @@ class Roster:
         with self._changed:
             for one in self._all:
                 if one.serial == serial:
-                    forever = away_s is None
-                    one.away_until_s = float("inf") if forever else time.monotonic() + away_s
+                    wait_s = float("inf") if away_s is None else away_s
+                    one.away_until_s = time.monotonic() + wait_s
             self._changed.notify_all()
 
     def plug(self, serial: str) -> None:

@@ -11,6 +11,7 @@ What this module does not do: it reaches no real phone, forwards no ports and in
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -29,7 +30,12 @@ class AdbSimulator:
     """An adb server with simulated phones, from ``start`` (or ``with``) until ``stop``."""
 
     def __init__(
-        self, phones: Sequence[SimulatedPhone], *, port: int = 0, clock: Clock | None = None
+        self,
+        phones: Sequence[SimulatedPhone],
+        *,
+        port: int = 0,
+        clock: Clock | None = None,
+        started_unix_s: float | None = None,
     ) -> None:
         """Nothing runs yet.
 
@@ -37,13 +43,16 @@ class AdbSimulator:
             phones: With different serials.
             port: Where to listen; 0 for any free port.
             clock: The phones' time; real time if not given.
+            started_unix_s: Unix time on the phones at the clock's start; now if not given. Their
+                own clocks run on in simulated time.
         """
+        started = time.time() if started_unix_s is None else started_unix_s
         self._wanted_port = port
         self._listener: socket.socket | None = None
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self.roster = Roster(phones, clock or ScaledClock())
+        self.roster = Roster(phones, clock or ScaledClock(), started)
         self._host = HostService(self.roster, drop_all=self._drop_all, stop=self._stop_soon)
 
     @property

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from weighin.gates.devices.simulator.commands import commands_of
 from weighin.gates.devices.simulator.faults import Fault
-from weighin.gates.devices.simulator.shell import Session, Shell, Streams
+from weighin.gates.devices.simulator.session import Session, Streams
+from weighin.gates.devices.simulator.shell import Shell
 from weighin.gates.devices.simulator.state import State
 from weighin.gates.devices.simulator.sync import serve_sync
 from weighin.gates.devices.simulator.wire import Packet, fail, okay, packet

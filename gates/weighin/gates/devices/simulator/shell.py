@@ -1,76 +1,27 @@
-"""Runs shell text on a simulated phone: the tree of ``shell_words`` with the table of commands.
+"""Runs shell text on a simulated phone: the tree of ``shell_tree`` with the table of commands.
 
 What this module does not do: it is no terminal; there is no job control and no line editing.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import product
-from re import fullmatch
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from weighin.gates.devices.simulator.files import absolute
-from weighin.gates.devices.simulator.shell_words import (
+from weighin.gates.devices.simulator.session import SHELL, Session, Sink, Streams
+from weighin.gates.devices.simulator.shell_expand import Expander
+from weighin.gates.devices.simulator.shell_tree import (
     Chain,
     Command,
     Group,
-    Kind,
     Lines,
     Loop,
-    Part,
     Redirect,
-    ShellSyntaxError,
     Simple,
-    Word,
-    parse,
 )
+from weighin.gates.devices.simulator.shell_words import ShellSyntaxError, parse
 from weighin.gates.devices.simulator.state import Process, State
-
-Sink = Callable[[bytes], None]
-SHELL = "/system/bin/sh"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Streams:
-    """Where a command reads from and writes to."""
-
-    out: Sink
-    err: Sink
-    stdin: bytes = b""
-
-
-@dataclass(slots=True, kw_only=True)
-class Session:
-    """One shell: its folder, variables and last status.
-
-    Attributes:
-        state: The phone.
-        folder: Working folder.
-        variables: All variables; they are the environment of what it runs, too.
-        status: Exit code of the last command, ``$?``.
-        last_background: ``$!``.
-        process: The process that the next program shall be, when it runs in the background.
-        running: Programs that run in it now.
-        gone: Set when nobody listens any more.
-        exited: ``exit`` was called in it.
-    """
-
-    state: State
-    folder: str = "/"
-    variables: dict[str, str] = field(default_factory=dict[str, str])
-    status: int = 0
-    last_background: int = 0
-    process: Process | None = None
-    running: list[Process] = field(default_factory=list[Process])
-    gone: threading.Event = field(default_factory=threading.Event)
-    exited: bool = False
-
-    def hang_up(self) -> None:
-        """The client went away: end what runs, start nothing more."""
-        self.gone.set()
-        for process in tuple(self.running):
-            process.kill(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +82,7 @@ class Shell:
         """A shell over ``session``."""
         self._session = session
         self._commands = commands
+        self._words = Expander(session, self._output_of)
         self._cores = tuple(range(len(session.state.phone.cores)))
 
     def run_text(self, text: str, streams: Streams) -> int:
@@ -210,7 +162,7 @@ class Shell:
                 copy = replace(self._session, variables=variables)
                 return Shell(copy, self._commands)._lines(command.body, streams)
             case Loop():
-                for value in self._expand(command.words):
+                for value in self._words.arguments(command.words):
                     self._session.variables[command.name] = value
                     self._lines(command.body, streams)
                 return self._session.status
@@ -219,8 +171,8 @@ class Shell:
 
     def _simple(self, command: Simple, streams: Streams) -> int:
         session = self._session
-        sets = {name: self._join(word) for name, word in command.sets}
-        words = self._expand(command.words)
+        sets = {name: self._words.text(word) for name, word in command.sets}
+        words = self._words.arguments(command.words)
         if not words:
             session.variables.update(sets)
             return 0
@@ -286,7 +238,7 @@ class Shell:
     def _redirected(self, redirects: tuple[Redirect, ...], streams: Streams) -> Streams:
         files = self._session.state.files
         for redirect in redirects:
-            target = self._join(redirect.target)
+            target = self._words.text(redirect.target)
             if redirect.operator == ">&":
                 sink = streams.err if target == "2" else streams.out
                 streams = _with(streams, redirect.stream, sink)
@@ -300,69 +252,11 @@ class Shell:
             streams = _with(streams, redirect.stream, _appending(files.write, path))
         return streams
 
-    def _expand(self, words: tuple[Word, ...]) -> tuple[str, ...]:
-        return tuple(value for word in words for value in self._word(word))
-
-    def _word(self, word: Word) -> Iterator[str]:
-        for variant in _braces(word):
-            fields = self._fields(variant)
-            for pattern, value in fields:
-                matches = self._matches(pattern) if pattern is not None else ()
-                yield from matches or (value,)
-
-    def _fields(self, word: Word) -> list[tuple[str | None, str]]:
-        """Unquoted results of variables and commands are split; each field with its pattern."""
-        fields: list[tuple[str, bool]] = []
-        current, has_glob, any_part = "", False, False
-        for part in word:
-            value = self._value(part)
-            if part.kind is Kind.TEXT or part.quoted:
-                current += value
-                has_glob |= not part.quoted and any(sign in value for sign in "*?[")
-                any_part |= part.quoted or bool(value)
-                continue
-            pieces = value.split()
-            for piece in pieces[:-1]:
-                fields.append((current + piece, has_glob))
-                current, has_glob = "", False
-            current += pieces[-1] if pieces else ""
-            any_part |= bool(pieces)
-        if any_part or current:
-            fields.append((current, has_glob))
-        return [(text if glob else None, text) for text, glob in fields]
-
-    def _matches(self, pattern: str) -> tuple[str, ...]:
-        folder = self._session.folder
-        found = self._session.state.files.glob(absolute(pattern, folder))
-        if pattern.startswith("/"):
-            return found
-        return tuple(path.removeprefix(folder.rstrip("/") + "/") for path in found)
-
-    def _join(self, word: Word) -> str:
-        """A word that is not split: an assignment's value or a redirection's target."""
-        return "".join(self._value(part) for part in word)
-
-    def _value(self, part: Part) -> str:
-        match part.kind:
-            case Kind.TEXT:
-                return part.text
-            case Kind.VARIABLE:
-                return self._variable(part.text)
-            case Kind.COMMAND:
-                written = bytearray()
-                quiet = Streams(out=written.extend, err=lambda _: None)
-                self._session.status = self.run_text(part.text, quiet)
-                return written.decode(errors="replace").rstrip("\n")
-            case _:
-                assert_never(part.kind)
-
-    def _variable(self, name: str) -> str:
-        session = self._session
-        special = {"?": session.status, "!": session.last_background or "", "$": 4_000}
-        if name in special:
-            return str(special[name])
-        plain, _, default = name.partition(":-")
-        return session.variables.get(plain, "") or default
+    def _output_of(self, text: str) -> bytes:
+        written = bytearray()
+        quiet = Streams(out=written.extend, err=lambda _: None)
+        self._session.status = self.run_text(text, quiet)
+        return bytes(written)
 
 
 def _with(streams: Streams, number: int, sink: Sink) -> Streams:
@@ -371,22 +265,3 @@ def _with(streams: Streams, number: int, sink: Sink) -> Streams:
 
 def _appending(write: Callable[..., None], path: str) -> Sink:
     return lambda data: write(path, data, append=True)
-
-
-def _braces(word: Word) -> Iterator[Word]:
-    """``{a,b}`` in unquoted text: one word per alternative."""
-    options: list[tuple[Part, ...]] = []
-    for part in word:
-        found = None
-        if part.kind is Kind.TEXT and not part.quoted:
-            found = fullmatch(r"([^{}]*)\{([^{}]*,[^{}]*)\}(.*)", part.text)
-        if found is None:
-            options.append((part,))
-            continue
-        head, inside, tail = found.groups()
-        options.append(tuple(replace(part, text=head + one + tail) for one in inside.split(",")))
-    for combination in product(*options):
-        if combination == word:
-            yield word
-        else:
-            yield from _braces(combination)

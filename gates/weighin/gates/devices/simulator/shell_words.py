@@ -4,80 +4,20 @@ The part of mksh's grammar that people send through ``adb shell``. What this mod
 functions, ``if``, ``while``, arithmetic and here-documents are syntax errors, never guessed at.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import NoReturn
 
-
-class Kind(StrEnum):
-    """What a part of a word is."""
-
-    TEXT = "text"
-    VARIABLE = "variable"
-    COMMAND = "command"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A piece of a word; ``quoted`` pieces are neither split nor globbed."""
-
-    kind: Kind
-    text: str
-    quoted: bool
-
-
-Word = tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Redirect:
-    """``2> file`` is (2, ">", file); ``2>&1`` is (2, ">&", 1)."""
-
-    stream: int
-    operator: str
-    target: Word
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Simple:
-    """``NAME=x command argument > file``."""
-
-    sets: tuple[tuple[str, Word], ...]
-    words: tuple[Word, ...]
-    redirects: tuple[Redirect, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """``( list )`` or ``{ list; }``."""
-
-    body: "Lines"
-    is_subshell: bool
-    redirects: tuple[Redirect, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loop:
-    """``for name in words; do list; done``."""
-
-    name: str
-    words: tuple[Word, ...]
-    body: "Lines"
-    redirects: tuple[Redirect, ...]
-
-
-Command = Simple | Group | Loop
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
-    """Pipelines joined by ``&&`` and ``||``; the first one's operator is empty."""
-
-    links: tuple[tuple[str, tuple[Command, ...]], ...]
-    in_background: bool
-
-
-Lines = tuple[Chain, ...]
+from weighin.gates.devices.simulator.shell_tree import (
+    Chain,
+    Command,
+    Group,
+    Kind,
+    Lines,
+    Loop,
+    Part,
+    Redirect,
+    Simple,
+    Word,
+)
 
 
 class ShellSyntaxError(ValueError):
@@ -172,7 +112,7 @@ class _Parser:
         if self._plain() != "in":
             self.fail()
         words: list[Word] = []
-        while (self._skip(), self._peek(1))[1] not in (";", "\n", ""):
+        while self._peek(1) not in (";", "\n", ""):
             words.append(self._word())
         self._skip("\n;")
         if self._plain() != "do":
@@ -209,8 +149,10 @@ class _Parser:
 
     def _redirects(self) -> tuple[Redirect, ...]:
         found: list[Redirect] = []
-        while (self._skip(), redirect := self._redirect())[1] is not None:
+        self._skip()
+        while (redirect := self._redirect()) is not None:
             found.append(redirect)
+            self._skip()
         return tuple(found)
 
     def _redirect(self) -> Redirect | None:

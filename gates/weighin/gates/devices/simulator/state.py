@@ -17,9 +17,6 @@ from weighin.gates.devices.simulator.physics import Physics
 from weighin.gates.devices.simulator.speed import default_latency
 from weighin.gates.devices.simulator.system_files import system_files
 
-SWITCHED_ON_S = 1_790_000_000.0
-"""Unix time at which every simulated phone's life starts: September 2026."""
-
 _NO_SPACE_BYTES = 64 * 2**10
 
 
@@ -59,8 +56,9 @@ class Process:
 class State:
     """Everything about one phone that changes. Shared by all connections to it."""
 
-    def __init__(self, phone: SimulatedPhone, clock: Clock) -> None:
-        """Switched on when the clock started."""
+    def __init__(self, phone: SimulatedPhone, clock: Clock, started_unix_s: float) -> None:
+        """Switched on when the clock started, which was at ``started_unix_s``."""
+        self._started_unix_s = started_unix_s
         self.phone = phone
         self.clock = clock
         self.physics = Physics(phone)
@@ -85,7 +83,7 @@ class State:
         """What its own clock says, right or wrong."""
         faults = self.phone.faults
         skew_s = faults.skew_s if Fault.CLOCK_SKEWED in faults else 0.0
-        return SWITCHED_ON_S + skew_s + self.now_s()
+        return self._started_unix_s + skew_s + self.now_s()
 
     def start(self, name: str) -> Process:
         """A new process."""

@@ -7,6 +7,7 @@ server does not offer them as features, so no client asks for them.
 import socket
 import stat
 import struct
+from posixpath import dirname
 
 from weighin.gates.devices.simulator.files import Entry, absolute
 from weighin.gates.devices.simulator.state import State
@@ -125,6 +126,7 @@ def _receive(connection: socket.socket, state: State, target: str) -> None:
             content += chunk
     try:
         bits = stat.S_IMODE(int(mode))
+        state.files.make_folder(dirname(path), parents=True)
         state.files.write(path, bytes(content), mode=bits)
         state.files.chmod(path, bits)
         state.files.touch(path, float(length))

@@ -13,7 +13,8 @@ from weighin.gates.devices.simulator.benchmark_tflite import benchmark_model
 from weighin.gates.devices.simulator.builds import ToolBuild
 from weighin.gates.devices.simulator.faults import Fault
 from weighin.gates.devices.simulator.runner import run_rows
-from weighin.gates.devices.simulator.shell import SHELL, Call, Program
+from weighin.gates.devices.simulator.session import SHELL
+from weighin.gates.devices.simulator.shell import Call, Program
 from weighin.gates.devices.simulator.state import Process
 
 _ELF_64 = b"\x7fELF\x02\x01\x01\x00"
