@@ -129,7 +129,7 @@ def command_of(tool: Tool, program: str, call: Call) -> str:
             return pin + " ".join((program, *_litert_flags(call)))
         case Format.ONNX:
             flags = " ".join(_onnx_flags(call))
-            return f"cd {FOLDER} && LD_LIBRARY_PATH={FOLDER} {pin}{program} {flags}"
+            return f"LD_LIBRARY_PATH={FOLDER} {pin}{program} {flags}"
         case Format.ORT | Format.EXECUTORCH | Format.COREML:
             raise ConfigError(f"no tool measures {tool.format} files on a phone")
         case _:
