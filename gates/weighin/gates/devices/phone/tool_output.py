@@ -216,10 +216,10 @@ def _said(text: str, name: str, unit: str) -> float | None:
     lines = [line for line in text.splitlines() if re.match(rf"\s*{name}\s*:", line)]
     if not lines:
         return None
-    found = re.fullmatch(rf"\s*{name}\s*:\s*({NUMBER})\s*{unit}\.?\s*", lines[-1])
+    found = re.fullmatch(rf"\s*{name}\s*:\s*({NUMBER})\s*{unit}\.?\s*", lines[0])
     if not found:
         raise ValueError(
-            f"onnxruntime_perf_test printed a line that is not understood: {_q(lines[-1])}"
+            f"onnxruntime_perf_test printed a line that is not understood: {_q(lines[0])}"
         )
     return number(found[1])
 
