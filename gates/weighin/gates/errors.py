@@ -8,6 +8,8 @@
     ├── StoreError               exit 1   DVC or git did not keep what it was given
     ├── RegistryError            exit 1   MLflow refused or could not be reached
     ├── SetupError               exit 1   something that weighing needs could not be set up
+    ├── PhoneError               exit 1   a phone cannot be read or measured
+    │   └── PhoneGone            exit 1   it went away, and may come back
     └── PullError                exit 1   the base of what `weighin pull` and `verify` refuse
         ├── LockMismatch         exit 10  the file or the channel is not what model.lock says
         ├── IntegrityError       exit 11  bytes, hashes or signatures are wrong
@@ -55,6 +57,14 @@ class RegistryError(WeighinError):
 
 class SetupError(WeighinError):
     """Something that weighing needs could not be set up; nothing half-made was left behind."""
+
+
+class PhoneError(WeighinError):
+    """A phone cannot be read or measured; what was measured before is kept."""
+
+
+class PhoneGone(PhoneError):  # noqa: N818 - it may come back
+    """The phone does not answer: unplugged, restarted, or its adb server ended."""
 
 
 class PullError(WeighinError):

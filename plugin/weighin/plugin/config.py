@@ -125,6 +125,21 @@ class SearchConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhonesConfig:
+    """``[phones]``: the tools that are pushed to phones, and which releases they were built from.
+
+    Paths are relative to ``weighin.toml``. A tool without its version measures, but the gate does
+    not use what it measured: it could be of any runtime.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    benchmark_model: str | None = None
+    benchmark_model_version: str = ""
+    onnxruntime_perf_test: str | None = None
+    onnxruntime_perf_test_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricConfig:
     """``[models.NAME.metric]``: a metric that is not built in, and how to use it.
 
@@ -209,6 +224,7 @@ class Config:
         dvc: How variants are kept.
         build: Limits of the child processes.
         search: Limits of recipe ``auto``.
+        phones: What measures on phones.
         budgets: Budgets of every model, by device name or ``default``.
         models: What to do with each registered model, by name.
     """
@@ -221,6 +237,7 @@ class Config:
     dvc: DvcConfig = DvcConfig()
     build: BuildConfig = BuildConfig()
     search: SearchConfig = SearchConfig()
+    phones: PhonesConfig = PhonesConfig()
     budgets: BudgetTable = field(default_factory=dict)
     models: dict[str, ModelConfig] = field(default_factory=dict)
 

@@ -13,12 +13,12 @@ from weighin.gates.devices.bench import Candidate, HostSettings
 from weighin.gates.devices.host_compare import Comparison, compare_on_host
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import OF_THE_FILE, RELATIVE, VS_RELEASE, Budget, Metric
-from weighin.gates.profile import HOST
+from weighin.gates.profile import HOST, OWN_FOLDER
 from weighin.gates.regression import Released, compared_metric, growth, unchanged
 from weighin.gates.variant import Variant
 from weighin.plugin.console import Progress
 from weighin.plugin.offer import Offer, wanted_of
-from weighin.plugin.phones import PREDICTED, predict_file
+from weighin.plugin.phones import PREDICTED, known_on_phone
 from weighin.plugin.plan import Plan, Target
 from weighin.plugin.scales import Scales, candidate_of
 from weighin.registry.baseline import applied, baseline_of
@@ -120,11 +120,11 @@ def _on_phone(
     baseline: ReleasedVariant,
     asked: _Asked,
 ) -> dict[Metric, Reading]:
-    """What belongs to the phone, from the predictions of both files there."""
+    """What belongs to the phone, from what is known of both files there."""
     of_the_phone = [metric for metric in wanted if metric not in OF_THE_FILE]
     if not of_the_phone or asked.offer is None:
         return {}
-    old = _by_metric(_predicted(baseline, device, asked, asked.offer))
+    old = _by_metric(_known_there(baseline, device, asked, asked.offer))
     released = _released(baseline, asked.offer)
     return {
         metric: growth(
@@ -137,20 +137,21 @@ def _on_phone(
     }
 
 
-def _predicted(
+def _known_there(
     baseline: ReleasedVariant, device: str, asked: _Asked, offer: Offer
 ) -> tuple[Reading, ...]:
     path = offer.file(baseline)
     if not holds(path, baseline.sha256, baseline.size_bytes):
         why = f"the channel has no longer the file that it offers ({path.name})"
         return tuple(Unreadable(metric=metric, reason=why) for metric in PREDICTED)
-    return predict_file(
+    return known_on_phone(
         path,
         baseline.format,
         baseline.sha256,
         device,
         asked.plan.settings.inferences_per_hour,
-        asked.scales.moment.now,
+        asked.scales.moment,
+        asked.scales.root / OWN_FOLDER,
     )
 
 

@@ -10,12 +10,12 @@ from weighin.gates.judge import Verdict, judge
 from weighin.gates.measurement import Reading
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric
-from weighin.gates.profile import HOST, load_profile
+from weighin.gates.profile import HOST, OWN_FOLDER, load_profile
 from weighin.gates.variant import Variant
 from weighin.gates.weigh_in import Result
 from weighin.plugin.console import Progress
 from weighin.plugin.offer import Offer
-from weighin.plugin.phones import PREDICTED, predict_file
+from weighin.plugin.phones import PREDICTED, known_on_phone
 from weighin.plugin.plan import Plan
 from weighin.plugin.regression import Against, against_release
 from weighin.plugin.scales import Scales, candidate_of
@@ -72,7 +72,7 @@ def _on_arm(
     progress(_ARM_STEP, 0, most)
     readings = arm_readings(
         candidates,
-        [load_profile(target.device) for target in targets],
+        [load_profile(target.device, scales.root / OWN_FOLDER) for target in targets],
         scales.evaluation,
         not_set_up() if scales.arm is None else open_machine(scales.arm),
         scales.workdir / "arm",
@@ -106,15 +106,16 @@ def _on_phone(
     variant: Variant, device: str, here: tuple[Reading, ...], plan: Plan, scales: Scales
 ) -> tuple[Reading, ...]:
     of_the_file = tuple(reading for reading in here if reading.metric not in PREDICTED)
-    predicted = predict_file(
+    of_the_phone = known_on_phone(
         scales.root / variant.path,
         variant.format,
         variant.sha256,
         device,
         plan.settings.inferences_per_hour,
-        scales.moment.now,
+        scales.moment,
+        scales.root / OWN_FOLDER,
     )
-    return (*of_the_file, *predicted)
+    return (*of_the_file, *of_the_phone)
 
 
 def _result(

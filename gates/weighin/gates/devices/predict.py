@@ -91,7 +91,7 @@ def predict(
         conditions=conditions,
     )
     energy = _energy(profile, calibration, measured)
-    return (measured, energy, _battery(profile, energy, inferences_per_hour), memory)
+    return (measured, energy, battery_of(profile, energy, inferences_per_hour), memory)
 
 
 _Found = tuple[Calibration, Latency, tuple[tuple[str, str], ...]]
@@ -227,8 +227,8 @@ def _energy(profile: DeviceProfile, calibration: Calibration, latency: Measureme
     )
 
 
-def _battery(profile: DeviceProfile, energy: Reading, per_hour: float | None) -> Reading:
-    """Energy times use, as a share of what the battery holds."""
+def battery_of(profile: DeviceProfile, energy: Reading, per_hour: float | None) -> Reading:
+    """Energy times use, as a share of what the battery holds; of the energy's own origin."""
     metric = Metric.BATTERY_PERCENT_PER_HOUR
     if isinstance(energy, Unreadable):
         return Unreadable(metric=metric, reason=energy.reason)

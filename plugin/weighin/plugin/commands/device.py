@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weighin.plugin.commands import device_add, device_measure
 from weighin.plugin.console import say, say_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ EXAMPLE = """examples:
   weighin device list tier:low 'android>=10'   those in all of these classes (mind the quotes)
   weighin device show pixel-4                  facts, calibration and sources of one
   weighin device diff pixel-4 redmi-5a         what two do not have in common
+  weighin device add                           make a profile of a phone that is plugged in
+  weighin device measure int8.tflite           measure a model on it
 """
+
+_PHONE_ACTIONS = {"add": device_add, "measure": device_measure}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,11 +49,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     comparing.add_argument("other", help="the one to compare it with")
     for action in (listing, showing, comparing):
         action.add_argument("--json", action="store_true", help="print JSON")
+    for name, module in _PHONE_ACTIONS.items():
+        action = actions.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.DESCRIPTION,
+            epilog=module.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.arguments(action)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
     actions = {"list": run_list, "show": run_show, "diff": run_diff}
+    actions |= {name: module.run for name, module in _PHONE_ACTIONS.items()}
     return actions[args.action](args)
 
 

@@ -1,0 +1,67 @@
+"""adbutils' client, without what a measurement must not do: start a server, or send half a chunk.
+
+Imported only by :mod:`.adb`, and there only when a phone is used: adbutils brings an imaging
+library with it.
+
+What this module does not do: it gives no meaning to errors; they are adbutils' own or ``OSError``.
+"""
+
+import struct
+import time
+from pathlib import Path
+
+from adbutils import AdbClient, AdbConnection, AdbError
+
+_CHUNK = 64 * 1024
+_FILE = 0o100000
+
+
+class Connection(AdbConnection):  # type: ignore[misc]
+    """A connection to a server that is there.
+
+    The original starts a server where there is none, as a child that inherits the environment
+    and with it every token in it.
+    """
+
+    def _safe_connect(self):  # type: ignore[no-untyped-def]
+        return self._create_socket()
+
+
+class Client(AdbClient):  # type: ignore[misc]
+    """A client that never starts a server."""
+
+    def make_connection(self, timeout: float | None = None) -> AdbConnection:
+        """Connect.
+
+        Raises:
+            AdbError: nobody listens.
+        """
+        connection = Connection(self.host, self.port)
+        connection.conn.settimeout(timeout)
+        return connection
+
+    def listed(self, timeout_s: float) -> str:
+        """The server's list of phones, one per line."""
+        with self.make_connection(timeout_s) as connection:
+            connection.send_command("host:devices")
+            connection.check_okay()
+            return str(connection.read_string_block())
+
+    def push(self, serial: str, local: Path, remote: str, mode: int, timeout_s: float) -> None:
+        """Put a file there; whole chunks always, which the original's ``send`` does not promise.
+
+        Raises:
+            AdbError: the phone refused; its words are the message.
+        """
+        target = f"{remote},{_FILE | mode}".encode()
+        with self.device(serial).open_transport(timeout=timeout_s) as connection:
+            connection.send_command("sync:")
+            connection.check_okay()
+            connection.conn.sendall(b"SEND" + struct.pack("<I", len(target)) + target)
+            with local.open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    connection.conn.sendall(b"DATA" + struct.pack("<I", len(chunk)) + chunk)
+            connection.conn.sendall(b"DONE" + struct.pack("<I", int(time.time())))
+            status, length = struct.unpack("<4sI", connection.read_exact(8))
+            if status != b"OKAY":
+                raise AdbError(connection.read_exact(length).decode(errors="replace"))
