@@ -1,7 +1,8 @@
 """What was learned about one runtime, as a record and as the TOML file that ships it.
 
-``prices-RUNTIME.toml`` is written by ``weighin device fit`` and by nothing else. Users who fit their
-own runs keep theirs in ``devices/`` beside ``weighin.toml``, where it stands before the shipped one.
+``prices-RUNTIME.toml`` is written by ``weighin device fit`` and by nothing else. Users who fit
+their own runs keep theirs in ``devices/`` beside ``weighin.toml``, where it stands before the
+shipped one.
 The law, held by a property test: reading back what was written gives an equal record.
 
 What this module does not do: it fits nothing and predicts nothing.
@@ -22,6 +23,8 @@ from weighin.gates.errors import ConfigError
 from weighin.gates.toml_table import Table
 
 COMMAND = "weighin device fit --table ../shared/devices"
+"""Reproduces every shipped figure, where the tables are."""
+
 _SHIPPED = ("litert", "ncnn")
 
 
@@ -42,9 +45,10 @@ class Learned:
         item_bytes: Bytes of one value.
         known: Band for a network that other phones ran.
         new: Band for one whose whole family was never seen.
+        transferred: Band for such a one that was measured on another phone.
         networks: What it was learned from.
         runs: How many runs.
-        phones: On how many phones and boards.
+        devices: The phones and boards that they were on.
         families: Of how many families of networks.
     """
 
@@ -52,9 +56,10 @@ class Learned:
     item_bytes: int
     known: Band
     new: Band
+    transferred: Band
     networks: tuple[Network, ...]
     runs: int
-    phones: int
+    devices: tuple[str, ...]
     families: int
 
     @property
@@ -148,9 +153,10 @@ def _learned(table: Table) -> Learned:
         item_bytes=table.whole("item_bytes", 1, 8),
         known=_band(table, "known"),
         new=_band(table, "new"),
+        transferred=_band(table, "transferred"),
         networks=tuple(Network(name=name, amounts=row[:-1]) for name, row in named),
         runs=table.whole("runs", 1, 10**7),
-        phones=table.whole("phones", 1, 10**5),
+        devices=tuple(str(name) for name in table.get("devices")),
         families=table.whole("families", 1, 10**5),
     )
 
@@ -199,12 +205,13 @@ def _lines(arithmetic: Arithmetic, learned: Learned) -> Iterable[str]:
     yield f"[{arithmetic.value}]"
     yield f"item_bytes = {learned.item_bytes}"
     yield f"runs = {learned.runs}"
-    yield f"phones = {learned.phones}"
+    yield f"devices = [{', '.join(map(_text, learned.devices))}]"
     yield f"families = {learned.families}"
     yield f"noise = {prior.noise!r}"
     yield f"spread = {prior.spread!r}"
     yield f"known = {_row((learned.known.below, learned.known.above))}"
     yield f"new = {_row((learned.new.below, learned.new.above))}"
+    yield f"transferred = {_row((learned.transferred.below, learned.transferred.above))}"
     yield f"mean = {_row(prior.mean)}"
     yield "covariance = ["
     yield from (f"  {_row(row)}," for row in prior.covariance)

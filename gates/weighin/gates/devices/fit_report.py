@@ -7,7 +7,6 @@ from typing import Any
 from weighin.gates.devices.fitting import Fit
 from weighin.gates.devices.holdout import (
     HeldOut,
-    Residual,
     coverage,
     error_quantiles,
     simulate_gate,
@@ -65,6 +64,7 @@ def errors_of(held_out: HeldOut) -> Errors | None:
 _PLANS = (
     ("known", "phone left out, 5 anchors, network known from other phones"),
     ("new", "phone and network family left out, 5 anchors"),
+    ("transferred", "the same, network measured on one other phone"),
     ("new_only", "network family left out, phone's other runs are anchors"),
 )
 
@@ -78,7 +78,7 @@ def _lines(fit: Fit) -> Iterable[str]:
     learned = fit.learned
     yield (
         f"{fit.runtime} {fit.arithmetic}: {learned.runs} runs of {len(learned.networks)} networks "
-        f"({learned.families} families) on {learned.phones} phones and boards"
+        f"({learned.families} families) on {len(learned.devices)} phones and boards"
     )
     yield f"  {'left out':<62}{'error':>8}{'p90':>8}{'covers':>8}{'n':>7}{'no number':>11}"
     for name, words in _PLANS:
@@ -91,7 +91,8 @@ def _lines(fit: Fit) -> Iterable[str]:
         yield f"  {words:<62}{numbers}{found.predictions:>7}{found.refused:>11}"
     yield (
         f"  band in standard deviations: known -{learned.known.below:.2f} "
-        f"+{learned.known.above:.2f}, new -{learned.new.below:.2f} +{learned.new.above:.2f}; "
+        f"+{learned.known.above:.2f}, new -{learned.new.below:.2f} +{learned.new.above:.2f}, "
+        f"transferred -{learned.transferred.below:.2f} +{learned.transferred.above:.2f}; "
         f"noise {learned.prior.noise:.1%}, network effects {learned.prior.spread:.1%}"
     )
     yield f"  prices beside a pointwise MMAC: {_prices(learned.prior.mean)}"
@@ -120,15 +121,3 @@ def document(fits: Sequence[Fit]) -> dict[str, Any]:
         for fit in fits
     }
     return {"schema": "weighin/device-fit/v1", "errors": found}
-
-
-def holdout_report(name: str, residuals: Sequence[Residual], refused: int) -> Iterable[str]:
-    """Errors on the rows that a user held out, by phone."""
-    if not residuals:
-        yield f"{name}: nothing could be predicted ({refused} runs got no number)"
-        return
-    median, p90 = error_quantiles(residuals)
-    yield (
-        f"{name}: {len(residuals)} predictions, error median {100 * median:.1f} %, "
-        f"p90 {100 * p90:.1f} %; {refused} runs got no number"
-    )

@@ -22,8 +22,9 @@ FEW_FAMILIES = 8
 FEW_NETWORKS = 16
 """Where phones ran fewer networks, boards are learned from as well."""
 
-KNOWN = Plan()
+KNOWN = Plan(draws=10)
 NEW = Plan(families=True, draws=2)
+TRANSFERRED = Plan(families=True, draws=3, elsewhere=True)
 NEW_ONLY = Plan(families=True, phones=False, draws=1)
 
 
@@ -39,6 +40,7 @@ class Fit:
         known: Phones left out; their networks are known from other phones.
         new: Phones and network families left out.
         new_only: Families left out; the phone's runs of all other families are its anchors.
+        transferred: Like new, but the network was measured on one other phone.
     """
 
     runtime: str
@@ -48,6 +50,7 @@ class Fit:
     known: HeldOut
     new: HeldOut
     new_only: HeldOut
+    transferred: HeldOut
 
 
 def chosen(table: Table, runtime: str, arithmetic: Arithmetic) -> tuple[Run, ...]:
@@ -77,16 +80,18 @@ def fit(
     known = hold_out(runs, KNOWN, prior, progress=progress)
     new = hold_out(runs, NEW, prior, progress=progress)
     new_only = hold_out(runs, NEW_ONLY, prior, progress=progress)
+    transferred = hold_out(runs, TRANSFERRED, prior, progress=progress)
     families = {run.family for run in runs}
     floor = base.learned if base and len(families) < FEW_FAMILIES else None
     learned = Learned(
         prior=learn(runs, prior),
         item_bytes=ITEM_BYTES[arithmetic],
         known=_band(known, floor.known if floor else None),
+        transferred=_band(transferred, floor.transferred if floor else None),
         new=_band(new_only, _band(new, floor.new if floor else None)),
         networks=_networks(runs),
         runs=len(runs),
-        phones=len({run.device for run in runs}),
+        devices=tuple(sorted({run.device for run in runs})),
         families=len(families),
     )
     return Fit(
@@ -97,6 +102,7 @@ def fit(
         known=known,
         new=new,
         new_only=new_only,
+        transferred=transferred,
     )
 
 

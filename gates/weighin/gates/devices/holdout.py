@@ -9,12 +9,12 @@ What this module does not do: it reads no table and ships no figure.
 """
 
 import math
-import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from weighin.gates.devices.learn import Run, learn
-from weighin.gates.devices.prices import Prior, estimate, settle
+from weighin.gates.devices.prices import Effect, Prior, effect_elsewhere, estimate, settle
 from weighin.gates.devices.reach import Reach, reach_of
 
 TAIL = 0.04
@@ -47,6 +47,16 @@ class Residual:
         """Absolute error as a share of the actual latency."""
         return abs(math.exp(-self.log_ratio) - 1)
 
+    @property
+    def predicted_ms(self) -> float:
+        """What was predicted."""
+        return self.end_ms(0.0)
+
+    def end_ms(self, deviations: float) -> float:
+        """The prediction moved by so many of its standard deviations."""
+        moved = -self.log_ratio + deviations * self.deviation
+        return self.run.anchor.mean_ms * math.exp(moved)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
@@ -65,6 +75,7 @@ class Plan:
         draws: How often they are drawn.
         families: Whether the predicted network's family is left out as well.
         phones: Whether the phone is left out; without, all its other families are anchors.
+        elsewhere: Whether the network was measured on one other phone, with anchors of its own.
         seed: Of the draws.
     """
 
@@ -72,6 +83,7 @@ class Plan:
     draws: int = 3
     families: bool = False
     phones: bool = True
+    elsewhere: bool = False
     seed: int = 0
 
 
@@ -93,7 +105,7 @@ def hold_out(
     """
     residuals: list[Residual] = []
     refused: list[Run] = []
-    draw = random.Random(plan.seed)
+    draw = generator(plan.seed)
     targets = [run for run in runs if only(run)]
     for device, family in _parts(targets, plan):
         progress(" ".join(part for part in (device, family) if part))
@@ -104,10 +116,19 @@ def hold_out(
         mine = [r for r in targets if device in (None, r.device)]
         for setup in sorted({r.setup for r in mine}):
             of_setup = [r for r in mine if r.setup == setup]
-            found = _predict(prior, reach, of_setup, family, plan, draw)
+            wanted = [r for r in of_setup if family in (None, r.family)]
+            donors = [r for r in runs if r.device != device] if plan.elsewhere else []
+            found = predict_setup(prior, reach, of_setup, wanted, plan, draw, donors)
             residuals += found.residuals
             refused += found.refused
     return HeldOut(residuals=tuple(residuals), refused=tuple(refused))
+
+
+def generator(seed: int) -> Any:
+    """A seeded numpy generator."""
+    import numpy as np
+
+    return np.random.default_rng(seed)
 
 
 def _parts(targets: Sequence[Run], plan: Plan) -> Iterator[tuple[str | None, str | None]]:
@@ -122,33 +143,64 @@ def _parts(targets: Sequence[Run], plan: Plan) -> Iterator[tuple[str | None, str
             yield device, family
 
 
-def _predict(
+def predict_setup(
     prior: Prior,
     reach: Reach,
     runs: Sequence[Run],
-    family: str | None,
+    wanted: Sequence[Run],
     plan: Plan,
-    draw: random.Random,
+    draw: Any = None,
+    donors: Sequence[Run] = (),
 ) -> HeldOut:
-    """All runs of one setup that may be predicted, from each draw of anchors."""
-    wanted = [r for r in runs if family in (None, r.family)]
-    known = [r for r in wanted if prior.effect(r.anchor.network) is not None]
-    possible = [r for r in runs if r.family != family]
-    refused = [r for r in wanted if r not in known and reach.refusal(prior, r.anchor.amounts)]
-    targets = [r for r in wanted if r not in refused]
+    """Predict the wanted runs of one setup, from each draw of anchors.
+
+    Anchors are runs of families that are not wanted; where all are, any other run of the setup.
+    """
+    draw = generator(plan.seed) if draw is None else draw
+    mine = [r for r in runs if r in wanted]
+    families = {r.family for r in mine}
+    possible = [r for r in runs if r.family not in families] or list(runs)
+    refused = [r for r in mine if _unreachable(prior, reach, r)]
+    targets = [r for r in mine if r not in refused]
     count = min(plan.anchors, len(possible)) if plan.phones else len(possible)
     if count < min(3, plan.anchors):
-        return HeldOut(residuals=(), refused=tuple(refused))
+        return HeldOut(residuals=(), refused=tuple(mine))
     residuals: list[Residual] = []
     for _ in range(plan.draws):
-        anchors = draw.sample(possible, count)
+        anchors = [possible[i] for i in draw.choice(len(possible), count, replace=False)]
         prices = settle(prior, [r.anchor for r in anchors])
         for run in (r for r in targets if r not in anchors):
             effect = prior.effect(run.anchor.network)
+            if plan.elsewhere and effect is None:
+                effect = _from_one(prior, run, donors, plan, draw)
+                if effect is None:
+                    continue
             guess = estimate(prior, prices, run.anchor.amounts, effect)
             off = math.log(run.anchor.mean_ms) - guess.log_ms
             residuals.append(Residual(run=run, log_ratio=off, deviation=guess.deviation))
     return HeldOut(residuals=tuple(residuals), refused=tuple(refused))
+
+
+def _from_one(
+    prior: Prior, run: Run, donors: Sequence[Run], plan: Plan, draw: Any
+) -> Effect | None:
+    """The effect of the run's network as one other phone shows it, drawn among all that ran it."""
+    same = [r for r in donors if r.anchor.network == run.anchor.network]
+    if not same:
+        return None
+    chosen = same[draw.integers(len(same))]
+    possible = [r for r in donors if r.setup == chosen.setup and r.family != run.family]
+    if len(possible) < plan.anchors:
+        return None
+    anchors = [possible[i] for i in draw.choice(len(possible), plan.anchors, replace=False)]
+    return effect_elsewhere(
+        prior, [r.anchor for r in anchors], run.anchor.amounts, chosen.anchor.mean_ms
+    )
+
+
+def _unreachable(prior: Prior, reach: Reach, run: Run) -> bool:
+    known = prior.effect(run.anchor.network) is not None
+    return not known and reach.refusal(prior, run.anchor.amounts) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +275,7 @@ def simulate_gate(
     Raises:
         ValueError: the predictions are of one phone.
     """
-    draw, reach = random.Random(seed), math.log(widest)
+    draw, reach = generator(seed), math.log(widest)
     passes, fails, total = [], [], 0
     for residual, band in nested(residuals):
         for _ in range(budgets):

@@ -1,7 +1,7 @@
 """From what a model costs to how long a phone takes, with the error seen on held-out runs.
 
-Seven amounts of work, each times its price (:mod:`weighin.gates.devices.prices`). The phone's prices
-are settled by its own runs; the ends of the interval are the ones that held in
+Seven amounts of work, each times its price (:mod:`weighin.gates.devices.prices`). The phone's
+prices are settled by its own runs; the ends of the interval are the ones that held in
 :mod:`weighin.gates.devices.holdout`. ``weighin device fit`` reproduces every figure used here.
 
 What this module does not do: it extrapolates nothing. For a model larger than every network that
@@ -18,7 +18,8 @@ from importlib import resources
 
 from weighin.gates.cost import Arithmetic, Kind, Operator, Terms
 from weighin.gates.devices.coefficients import Learned
-from weighin.gates.devices.prices import Anchor, Prices, estimate, settle
+from weighin.gates.devices.holdout import Band
+from weighin.gates.devices.prices import Anchor, Effect, Prices, estimate, settle
 
 SLACK = 1.1
 """The same network, exported by another tool, may have a few operators more."""
@@ -121,7 +122,7 @@ def charged(rules: Rules, operators: Sequence[Operator], terms: Terms) -> Terms 
 
 
 def predict_mean(
-    learned: Learned, phone: Phone, amounts: Sequence[float], effect: float | None = None
+    learned: Learned, phone: Phone, amounts: Sequence[float], effect: Effect | None = None
 ) -> Latency | str:
     """Mean latency with its 90 % band, or why there is none.
 
@@ -129,20 +130,27 @@ def predict_mean(
         learned: What other phones taught.
         phone: The phone's own runs.
         amounts: The model's, in the order of :data:`weighin.gates.devices.prices.TERMS`.
-        effect: What the model takes beyond its terms, if other phones ran it.
+        effect: What the model takes beyond its terms, if it ran on other phones.
     """
     if effect is None and (reason := learned.reach.refusal(learned.prior, amounts)):
         return reason
     guess = estimate(learned.prior, settled(learned, phone), amounts, effect)
-    band = learned.new if effect is None else learned.known
+    band, kind = _band(learned, effect)
     return Latency(
         value_ms=math.exp(guess.log_ms),
         lower_ms=math.exp(guess.log_ms - band.below * guess.deviation),
         upper_ms=math.exp(guess.log_ms + band.above * guess.deviation),
-        rule=f"prices of {learned.phones} phones and boards, settled by {len(phone.anchors)} runs "
-        f"on this one; the band held {'known' if effect is not None else 'new'} networks on "
-        "phones left out",
+        rule=f"prices of {len(learned.devices)} phones and boards, settled by "
+        f"{len(phone.anchors)} runs on this one; the band held {kind} on phones left out",
     )
+
+
+def _band(learned: Learned, effect: Effect | None) -> tuple[Band, str]:
+    if effect is None:
+        return learned.new, "networks of families never seen"
+    if effect.variance > 0:
+        return learned.transferred, "networks measured on one other phone"
+    return learned.known, "networks known from other phones"
 
 
 def predict_latency(
@@ -151,7 +159,7 @@ def predict_latency(
     phone: Phone,
     arithmetic: Arithmetic,
     amounts: Sequence[float],
-    effect: float | None = None,
+    effect: Effect | None = None,
 ) -> Latency | str:
     """p90 latency of a model on today's kernels, or why there is none.
 

@@ -57,9 +57,10 @@ class Prior:
     spread: float
     effects: tuple[tuple[str, float], ...] = ()
 
-    def effect(self, network: str) -> float | None:
-        """The logarithm of what ``network`` takes in excess of its terms; ``None`` if unknown."""
-        return dict(self.effects).get(network)
+    def effect(self, network: str) -> "Effect | None":
+        """What ``network`` takes in excess of its terms; ``None`` if unknown."""
+        value = dict(self.effects).get(network)
+        return None if value is None else Effect(value=value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,7 @@ def settle(prior: Prior, anchors: Sequence[Anchor]) -> Prices:
     if not anchors:
         raise ValueError("at least one run on the phone is needed")
     effects = [prior.effect(a.network) for a in anchors]
-    y = np.log([a.mean_ms for a in anchors]) - np.array([e or 0.0 for e in effects])
+    y = np.log([a.mean_ms for a in anchors]) - np.array([e.value if e else 0.0 for e in effects])
     variance = np.array([_variance(prior, known=e is not None) for e in effects])
     logs, covariance, _ = settle_logs(
         np.array([[a.amounts for a in anchors]]),
@@ -126,8 +127,21 @@ def settle(prior: Prior, anchors: Sequence[Anchor]) -> Prices:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a network takes in excess of its terms, as a logarithm, and how sure that is.
+
+    Attributes:
+        value: The logarithm.
+        variance: Of it; 0 for the effects of a prior, whose residuals speak for both.
+    """
+
+    value: float
+    variance: float = 0.0
+
+
 def estimate(
-    prior: Prior, prices: Prices, amounts: Sequence[float], effect: float | None
+    prior: Prior, prices: Prices, amounts: Sequence[float], effect: Effect | None
 ) -> Estimate:
     """Mean latency of a network on the phone; ``effect`` is ``None`` for one never seen."""
     import numpy as np
@@ -135,10 +149,40 @@ def estimate(
     parts = np.array(amounts) * np.exp(np.array(prices.logs))
     shares = parts / max(parts.sum(), _TINY)
     variance = float(shares @ np.array(prices.covariance) @ shares)
+    variance += effect.variance if effect else 0.0
     return Estimate(
-        log_ms=float(np.log(max(parts.sum(), _TINY))) + (effect or 0.0),
+        log_ms=float(np.log(max(parts.sum(), _TINY))) + (effect.value if effect else 0.0),
         deviation=(variance + _variance(prior, known=effect is not None)) ** 0.5,
     )
+
+
+def effect_elsewhere(
+    prior: Prior, anchors: Sequence[Anchor], amounts: Sequence[float], mean_ms: float
+) -> Effect:
+    """The effect of a network, from its run on another phone and that phone's other runs.
+
+    The run is compared with what it would take without an effect; the more the phone's prices are
+    unsure, the more of the difference is left to chance.
+    """
+    import math
+
+    without = estimate(prior, settle(prior, anchors), amounts, Effect(value=0.0))
+    unsure = without.deviation**2
+    share = prior.spread**2 / (prior.spread**2 + unsure)
+    seen = math.log(mean_ms) - without.log_ms
+    return Effect(value=share * seen, variance=share * unsure)
+
+
+def mean_effect(effects: Sequence[Effect]) -> Effect:
+    """One effect from several phones: the mean, no surer than the surest of them.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not effects:
+        raise ValueError("no effect to take the mean of")
+    values = [one.value for one in effects]
+    return Effect(value=sum(values) / len(values), variance=min(one.variance for one in effects))
 
 
 def shares_of(logs: Sequence[float], amounts: Sequence[float]) -> tuple[float, ...]:

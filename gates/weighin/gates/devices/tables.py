@@ -18,6 +18,9 @@ from pathlib import Path
 from weighin.gates.cost import Arithmetic
 from weighin.gates.devices.learn import Run
 from weighin.gates.devices.networks import family_of, terms_of
+from weighin.gates.devices.phone.evidence import anchors_of
+from weighin.gates.devices.phone.runs_file import read_runs
+from weighin.gates.devices.phone_run import SUFFIX
 from weighin.gates.devices.prices import Anchor, amounts_of
 from weighin.gates.errors import DataError
 
@@ -48,12 +51,16 @@ class Table:
     Attributes:
         runs: Runtime and run.
         left_out: One line per network that cannot be used.
-        sources: Whose rows they are.
+        sources: Runtime, and whose rows they are.
     """
 
     runs: tuple[tuple[str, Run], ...]
     left_out: tuple[str, ...]
-    sources: tuple[str, ...]
+    sources: tuple[tuple[str, str], ...]
+
+    def sources_of(self, runtime: str) -> tuple[str, ...]:
+        """Whose rows those of one runtime are."""
+        return tuple(source for name, source in self.sources if name == runtime)
 
     def of(self, runtime: str, arithmetic: Arithmetic) -> tuple[Run, ...]:
         """The runs of one runtime and arithmetic."""
@@ -112,7 +119,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _published(rows: Sequence[Mapping[str, str]]) -> Table:
     runs: list[tuple[str, Run]] = []
     left_out: list[str] = []
-    sources: list[str] = []
+    sources: list[tuple[str, str]] = []
     for row in rows:
         if row["unit"] != "CPU" or row["runtime"] not in KERNELS or not row["threads"]:
             continue
@@ -134,7 +141,7 @@ def _published(rows: Sequence[Mapping[str, str]]) -> Table:
             ),
         )
         runs.append(("litert", run))
-        sources.append(row.get("source") or "not named")
+        sources.append(("litert", row.get("source") or "not named"))
     return Table(runs=tuple(runs), left_out=tuple(left_out), sources=tuple(dict.fromkeys(sources)))
 
 
@@ -161,7 +168,7 @@ def _ncnn(rows: Sequence[Mapping[str, str]], features: Mapping[str, Mapping[str,
     return Table(
         runs=tuple(("ncnn", run) for run in runs if run is not None),
         left_out=tuple(dict.fromkeys(left_out)),
-        sources=("Tencent/ncnn benchmark README (BSD-3)",),
+        sources=(("ncnn", "Tencent/ncnn benchmark README (BSD-3)"),),
     )
 
 
@@ -235,7 +242,31 @@ def ncnn_family(network: str) -> str:
 
 
 def _own_runs(path: Path) -> Table:
-    raise NotImplementedError(path)
+    """The runs of one phone that the user measured; newest per file, threads and delegate."""
+    name = path.name.removesuffix(SUFFIX)
+    anchors = anchors_of(read_runs(path.parent, name).runs)
+    runs: list[tuple[str, Run]] = []
+    left_out: list[str] = []
+    for one in anchors:
+        arithmetic = one.arithmetics[0] if len(one.arithmetics) == 1 else None
+        if arithmetic not in ITEM_BYTES or one.terms.rare_macs:
+            left_out.append(f"{one.title}: its kernels or operators have no prices")
+            continue
+        run = Run(
+            setup=f"{name}, threads: {one.threads}, {one.delegate or 'default'}",
+            device=name,
+            family=one.title,
+            arithmetic=arithmetic,
+            anchor=Anchor(
+                network=one.artifact_sha256,
+                amounts=amounts_of(one.terms, ITEM_BYTES[arithmetic]),
+                mean_ms=one.mean_ms,
+            ),
+        )
+        runs.append((one.runtime.value, run))
+    runtimes = dict.fromkeys(runtime for runtime, _ in runs)
+    sources = tuple((runtime, f"measured on {name}") for runtime in runtimes)
+    return Table(runs=tuple(runs), left_out=tuple(left_out), sources=sources)
 
 
 def _positive(text: str, column: str) -> float:

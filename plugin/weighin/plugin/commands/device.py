@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weighin.plugin.commands import device_add, device_measure
+from weighin.plugin.commands import device_add, device_fit, device_measure, device_predict
 from weighin.plugin.console import say, say_json
 
 if TYPE_CHECKING:
@@ -26,7 +26,12 @@ EXAMPLE = """examples:
   weighin device measure int8.tflite           measure a model on it
 """
 
-_PHONE_ACTIONS = {"add": device_add, "measure": device_measure}
+_FURTHER = {
+    "add": device_add,
+    "measure": device_measure,
+    "predict": device_predict,
+    "fit": device_fit,
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     comparing.add_argument("other", help="the one to compare it with")
     for action in (listing, showing, comparing):
         action.add_argument("--json", action="store_true", help="print JSON")
-    for name, module in _PHONE_ACTIONS.items():
+    for name, module in _FURTHER.items():
         action = actions.add_parser(
             name,
             help=module.SUMMARY,
@@ -63,7 +68,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
     actions = {"list": run_list, "show": run_show, "diff": run_diff}
-    actions |= {name: module.run for name, module in _PHONE_ACTIONS.items()}
+    actions |= {name: module.run for name, module in _FURTHER.items()}
     return actions[args.action](args)
 
 
