@@ -1,8 +1,9 @@
-"""``weighin device list`` and ``weighin device show``: what is known of each device."""
+"""``weighin device list`` and ``show``: what is known of each device; ``simulate`` beside them."""
 
 import argparse
 import dataclasses
 
+from weighin.plugin.commands import device_simulate
 from weighin.plugin.console import say, say_json
 
 SUMMARY = "list and show device profiles"
@@ -10,6 +11,7 @@ DESCRIPTION = "The devices that variants are weighed for, and where their figure
 EXAMPLE = """examples:
   weighin device list             every device that weighin.toml may name
   weighin device show pixel-4     facts, calibration and sources of one
+  weighin device simulate         phones made of software, for adb to talk to
 """
 
 
@@ -23,10 +25,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     showing.add_argument("name", help="as `weighin device list` shows it")
     for action in (listing, showing):
         action.add_argument("--json", action="store_true", help="print JSON")
+    device_simulate.arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List, or show."""
+    """List, show or simulate."""
+    if args.action == "simulate":
+        return device_simulate.run(args)
     return run_list(args) if args.action == "list" else run_show(args)
 
 
