@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weighin.plugin.commands import device_add, device_fit, device_measure, device_predict
+from weighin.plugin.commands import (
+    device_add,
+    device_fit,
+    device_measure,
+    device_predict,
+    device_simulate,
+)
 from weighin.plugin.console import say, say_json
 
 if TYPE_CHECKING:
@@ -24,6 +30,8 @@ EXAMPLE = """examples:
   weighin device diff pixel-4 redmi-5a         what two do not have in common
   weighin device add                           make a profile of a phone that is plugged in
   weighin device measure int8.tflite           measure a model on it
+  weighin device predict int8.tflite --profile pixel-4
+  weighin device simulate                      phones made of software, for adb to talk to
 """
 
 _FURTHER = {
@@ -31,6 +39,7 @@ _FURTHER = {
     "measure": device_measure,
     "predict": device_predict,
     "fit": device_fit,
+    "simulate": device_simulate,
 }
 
 
