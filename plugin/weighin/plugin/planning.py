@@ -1,5 +1,6 @@
 """From a project to a plan: which data there is, which code, which tools."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from weighin.gates.data_check import digest_of, suite_digests
 from weighin.gates.digest import sha256_of
 from weighin.gates.meters.quality import Quality
 from weighin.gates.metric import Metric
+from weighin.gates.profile import OWN_FOLDER, own_names
 from weighin.gates.weigh_in import DataDigest
 from weighin.plugin.plan import Plan, make_plan
 from weighin.plugin.project import Project
@@ -34,7 +36,19 @@ def plan_for(project: Project, model: str) -> Plan:
         path = code.relative_to(project.root).as_posix()
         own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
         data = (*data, own)
+    data = (*data, *_own_phones(project, model))
     return make_plan(project.config, model, data, dict(weighing_tools()))
+
+
+def _own_phones(project: Project, model: str) -> Iterator[DataDigest]:
+    """The user's own profiles among the devices: what they say decides what is predicted."""
+    folder = project.root / OWN_FOLDER
+    own = own_names(folder)
+    for device in project.config.model(model).devices:
+        if device in own:
+            path = folder / f"{device}.toml"
+            named = path.relative_to(project.root).as_posix()
+            yield DataDigest(role=f"{device} profile", path=named, sha256=sha256_of(path), rows=0)
 
 
 def quality_of(project: Project, plan: Plan) -> Quality:
