@@ -24,6 +24,7 @@ from weighin.gates.child import Limits
 from weighin.gates.devices.bench import HostSettings
 from weighin.gates.digest import sha256_of
 from weighin.gates.profile import OWN_FOLDER, Tier, all_profiles
+from weighin.gates.usage import Usage
 from weighin.gates.variant import Format, Variant
 from weighin.plugin.config_file import parse_config
 from weighin.plugin.phones import Phones
@@ -84,7 +85,7 @@ def seconds_to_judge(folder: Path, variants: Sequence[Variant], devices: Sequenc
         "calibration": "c.npz",
         "recipes": ["int8"],
         "devices": list(devices),
-        "inferences_per_hour": 3600,
+        "usage": {"inferences_per_second": 1},
     }
     document = {"budgets": {"default": budgets}, "models": {"m": model}}
     plan = make_plan(parse_config(document), "m", (), {})
@@ -99,7 +100,7 @@ def seconds_to_judge(folder: Path, variants: Sequence[Variant], devices: Sequenc
     )
     here = {variant.label: () for variant in variants}
     began = time.perf_counter()
-    asked = Phones(folder / OWN_FOLDER, 3600.0, NOW)
+    asked = Phones(folder / OWN_FOLDER, Usage(inferences_per_second=1), NOW)
     results = judge_variants(variants, here, {}, asked, plan, scales, lambda *_: None)
     took = time.perf_counter() - began
     assert sum(len(result.verdicts) for result in results) == len(variants) * len(devices)

@@ -10,6 +10,7 @@ from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric
 from weighin.gates.profile import DeviceProfile, load_profile
+from weighin.gates.usage import Usage
 from weighin.gates.variant import Format
 
 PREDICTED = (
@@ -23,15 +24,15 @@ PREDICTED = (
 class Phones:
     """Predicts files on phones; each profile and each file is read once, however many ask."""
 
-    def __init__(self, own: Path, inferences_per_hour: float | None, now: datetime) -> None:
+    def __init__(self, own: Path, usage: Usage | None, now: datetime) -> None:
         """Prepare for predictions made at ``now``.
 
         Args:
             own: The user's folder of profiles.
-            inferences_per_hour: How often the app runs the model; ``None`` if not stated.
+            usage: How the app uses the model; ``None`` if not stated.
             now: Timezone-aware time of the predictions.
         """
-        self._own, self._per_hour, self._now = own, inferences_per_hour, now
+        self._own, self._usage, self._now = own, usage, now
         self._profiles: dict[str, DeviceProfile] = {}
         self._costs: dict[str, ModelCost | str] = {}
         self._runtimes: dict[Format, str] = {}
@@ -75,7 +76,7 @@ class Phones:
             format,
             artifact_sha256=sha256,
             runtime=self._runtimes[format],
-            inferences_per_hour=self._per_hour,
+            usage=self._usage,
             now=self._now,
         )
 

@@ -51,7 +51,7 @@ def weigh_variants(
         report_progress=lambda done, total, _what: progress("weigh", done, total),
         metrics=metrics,
     )
-    phones = Phones(scales.root / OWN_FOLDER, plan.settings.inferences_per_hour, scales.moment.now)
+    phones = Phones(scales.root / OWN_FOLDER, plan.settings.use, scales.moment.now)
     arm = _on_arm(candidates, phones, plan, scales, progress) if _ARM in metrics else {}
     return judge_variants(variants, here, arm, phones, plan, scales, progress, offer)
 
