@@ -21,6 +21,7 @@ _SHAPE_ARITHMETIC = {
     "Unsqueeze", "Where",
 }  # fmt: skip
 _MOST_COMPUTED = 20_000
+_MOST_ROUNDS = 8
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _NESTED = {"If", "Loop", "Scan"}
 _NAMES = {"float": "float32", "double": "float64"}
@@ -32,13 +33,12 @@ def read_onnx(path: Path) -> ModelCost:
     Raises:
         SourceError: the file is not a readable ONNX model.
     """
-    graph = _open(path)
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    graph, tensors = _open(path)
     try:
         return cost_of(
             Graph(
                 nodes=tuple(_node(node) for node in graph.node),
-                values=_values(graph),
+                values=_values(graph, tensors),
                 outputs=tuple(output.name for output in graph.output),
                 stored=lambda name: _stored(tensors.get(name)),
             ),
@@ -48,8 +48,8 @@ def read_onnx(path: Path) -> ModelCost:
         raise SourceError(f"{path}: damaged ONNX model ({error}); export it again") from error
 
 
-def _open(path: Path) -> Any:
-    """The graph at batch one, its shape arithmetic computed, its shapes inferred."""
+def _open(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The graph at batch one, its shapes inferred, and its constants by name."""
     import onnx
     from google.protobuf.message import Error
 
@@ -59,15 +59,76 @@ def _open(path: Path) -> Any:
             dims = value.type.tensor_type.shape.dim
             if len(dims) and not dims[0].HasField("dim_value"):
                 dims[0].dim_value = 1
-        _compute_constants(model)
-        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        stored = list(model.graph.initializer)
+        _only_declare_large_constants(model.graph)
+        model = _settle(model)
     except (Error, *_DAMAGE) as error:
         raise SourceError(
             f"{path}: not a readable ONNX model ({error}); export it again"
         ) from error
     if not len(model.graph.node):
         raise SourceError(f"{path}: an ONNX model without operators; export it again")
-    return model.graph
+    return model.graph, {tensor.name: tensor for tensor in (*model.graph.initializer, *stored)}
+
+
+def _settle(model: Any) -> Any:
+    """Infer shapes and compute what follows from them, until nothing new follows.
+
+    ONNX's own propagation of values is not used: it makes whatever a file asks for.
+    """
+    import onnx
+
+    for _ in range(_MOST_ROUNDS):
+        _compute_constants(model)
+        model = onnx.shape_inference.infer_shapes(model)
+        if not _compute_shapes(model.graph):
+            break
+    return model
+
+
+def _compute_shapes(graph: Any) -> bool:
+    """Replace operators that ask for a known shape by the answer; whether there were any."""
+    import numpy as np
+    import onnx
+
+    known = {info.name: info.type.tensor_type for info in (*graph.input, *graph.value_info)}
+    rest: list[Any] = []
+    for node in graph.node:
+        sides = _known_sides(known.get(node.input[0])) if node.op_type == "Shape" else None
+        if sides is None:
+            rest.append(node)
+            continue
+        numbers = {attribute.name: attribute.i for attribute in node.attribute}
+        part = sides[numbers.get("start", 0) : numbers.get("end", len(sides))]
+        graph.initializer.append(
+            onnx.numpy_helper.from_array(np.array(part, np.int64), node.output[0])
+        )
+    found = len(rest) < len(graph.node)
+    del graph.node[:]
+    graph.node.extend(rest)
+    return found
+
+
+def _known_sides(kind: Any) -> tuple[int, ...] | None:
+    if kind is None or not kind.HasField("shape"):
+        return None
+    if not all(side.HasField("dim_value") for side in kind.shape.dim):
+        return None
+    return tuple(int(side.dim_value) for side in kind.shape.dim)
+
+
+def _only_declare_large_constants(graph: Any) -> None:
+    """Make inputs of them: inference needs their shapes, and is slow with their values."""
+    import onnx
+
+    kept = list(graph.initializer)
+    del graph.initializer[:]
+    graph.initializer.extend(tensor for tensor in kept if _is_small(tensor))
+    graph.input.extend(
+        onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        for tensor in kept
+        if not _is_small(tensor)
+    )
 
 
 def _compute_constants(model: Any) -> None:
@@ -164,15 +225,12 @@ def _node(node: Any) -> Node:
     )
 
 
-def _values(graph: Any) -> dict[str, Value]:
+def _values(graph: Any, tensors: dict[str, Any]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for info in (*graph.input, *graph.value_info, *graph.output):
         kind = info.type.tensor_type
-        dims = kind.shape.dim if kind.HasField("shape") else None
-        known = dims is not None and all(d.HasField("dim_value") for d in dims)
-        shape = tuple(int(d.dim_value) for d in dims) if known and dims is not None else None
-        found[info.name] = value_of(shape, kind.elem_type, constant=False)
-    for tensor in graph.initializer:
+        found[info.name] = value_of(_known_sides(kind), kind.elem_type, constant=False)
+    for tensor in tensors.values():
         found[tensor.name] = value_of(tuple(tensor.dims), tensor.data_type, constant=True)
     return found
 

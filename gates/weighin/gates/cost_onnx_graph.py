@@ -112,7 +112,7 @@ def _operator(
         moved_bytes=sum(v.bytes for v in read) + out_bytes,
         macs=counted[1] if counted else 0,
         kind=counted[0] if counted else None,
-        arithmetic=_arithmetic(node, values, makers) if counted else None,
+        arithmetic=_arithmetic(node, values, makers, weight) if counted else None,
         written_bytes=out_bytes,
         weight_bytes=sum(values[n].bytes for n in set(node.inputs) if _held(n, values)),
         types=tuple(dict.fromkeys(v.type for v in (*read, *written))),
@@ -147,7 +147,9 @@ def _shape(name: str, values: dict[str, Value]) -> tuple[int, ...] | None:
     return values[name].shape if name in values else None
 
 
-def _arithmetic(node: Node, values: dict[str, Value], makers: dict[str, Node]) -> Arithmetic:
+def _arithmetic(
+    node: Node, values: dict[str, Value], makers: dict[str, Node], weight: Weight | None
+) -> Arithmetic:
     """Which kernel runs: explicit integer operators, or the quantize/dequantize pattern."""
     match node.op:
         case "ConvInteger" | "MatMulInteger" | "DynamicQuantizeMatMul" | "MatMulIntegerToFloat":
@@ -164,7 +166,8 @@ def _arithmetic(node: Node, values: dict[str, Value], makers: dict[str, Node]) -
         case ("", kind, _) if kind in _INTEGER:
             return Arithmetic.WEIGHT_ONLY
         case ("", "", "float32"):
-            return Arithmetic.FLOAT32
+            widened = weight is not None and weight.type == "float16"
+            return Arithmetic.FLOAT16 if widened else Arithmetic.FLOAT32
         case ("", "", "float16"):
             return Arithmetic.FLOAT16
         case _:

@@ -31,7 +31,7 @@ _HIDDEN = {
 }  # fmt: skip
 _HARMLESS = {
     "BiasGelu", "BiasSoftmax", "BiasSplitGelu", "DequantizeLinear", "FastGelu", "Gelu",
-    "Inverse", "LayerNormalization", "NchwcUpsample", "QLinearAdd", "QLinearAveragePool",
+    "Inverse", "LayerNormalization", "NhwcMaxPool", "QLinearAdd", "QLinearAveragePool",
     "QLinearConcat", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearMul",
     "QLinearReduceMean", "QLinearSigmoid", "QLinearSoftmax", "QLinearWhere", "QuantizeLinear",
     "QuickGelu", "ReorderInput", "ReorderOutput", "SkipLayerNormalization",
@@ -40,6 +40,7 @@ _HARMLESS = {
 _NO_INDICES = {"float32", "float16", "bfloat16", "float64", "int8", "uint8", "int4", "uint4"}
 _SCALES = frozenset({1, 2})
 _QUANTIZED = frozenset({1, 2, 4, 5, 6, 7})
+_QUANTIZED_GEMM = frozenset({1, 2, 4, 5, 7, 8})
 
 
 def hides_work(op: str, domain: str) -> bool:
@@ -72,7 +73,9 @@ def is_parameter(op: str, at: int, kind: str) -> bool:
     """Whether the constant at one input is one that training set."""
     if op in {"QuantizeLinear", "DequantizeLinear"} and at in _SCALES:
         return False
-    if op.startswith(("QLinear", "QGemm")):
+    if op == "QGemm":
+        return at not in _QUANTIZED_GEMM
+    if op.startswith("QLinear"):
         return at not in _QUANTIZED
     return kind in _NO_INDICES
 

@@ -4,13 +4,15 @@ Field numbers follow the schema that ONNX Runtime ships (a test compares them). 
 the shapes that the runtime inferred when it wrote it; a batch of any size counts as one.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from weighin.gates.cost import ModelCost
 from weighin.gates.cost_onnx_graph import Graph, Node, cost_of
+from weighin.gates.cost_onnx_ops import PRODUCTS
 from weighin.gates.errors import SourceError
 from weighin.gates.flat import Flat, Table
-from weighin.gates.tensors import Value
+from weighin.gates.tensors import Value, size_of
 from weighin.gates.variant import Format
 
 _TYPES = (
@@ -22,6 +24,13 @@ _BITS = (0, 32, 8, 8, 16, 16, 32, 64, 0, 8, 16, 64, 32, 64, 64, 128, 16, 8, 8, 8
 _NESTED = {"If", "Loop", "Scan"}
 _TENSOR = 1
 _KNOWN_SIDE = 1
+_UNKNOWN = -1
+_KEEP_FIRST = frozenset(
+    {
+        "Relu", "Clip", "Sigmoid", "Tanh", "Cast", "QuantizeLinear", "DequantizeLinear", "Softmax",
+        "Gelu", "QuickGelu", "LeakyRelu", "HardSwish", "HardSigmoid", "Elu", "LogSoftmax",
+    }
+)  # fmt: skip
 
 
 def read_ort(path: Path) -> ModelCost:
@@ -49,9 +58,10 @@ def _graph(flat: Flat) -> Graph:
     batch = {_batch(infos[name]) for name in graph.texts(5) if name in infos} - {""}
     values = {name: _value(info, batch) for name, info in infos.items()}
     values |= {name: _constant(tensor) for name, tensor in tensors.items()}
+    nodes = _in_order([_node(node) for node in graph.tables(2)])
     return Graph(
-        nodes=_in_order([_node(node) for node in graph.tables(2)]),
-        values=values,
+        nodes=nodes,
+        values=_with_first_sides(nodes, values),
         outputs=graph.texts(6),
         stored=lambda name: _stored(tensors.get(name)),
     )
@@ -81,13 +91,39 @@ def _value(info: Table, batch: set[str]) -> Value:
     if found is None:
         return Value(None, "undefined", 0)
     number, sides = found
-    known: list[int] = []
-    for side in sides:
-        if side is not None and side.number(0, "b") == _KNOWN_SIDE:
-            known.append(side.number(1, "q"))
-        elif side is not None and side.text(2) in batch:
-            known.append(1)
-    return _typed(tuple(known) if len(known) == len(sides) else None, number, constant=False)
+    known = tuple(_side(side, batch) for side in sides)
+    return _typed(None if _UNKNOWN in known[1:] else known, number, constant=False)
+
+
+def _side(side: Table | None, batch: set[str]) -> int:
+    if side is not None and side.number(0, "b") == _KNOWN_SIDE:
+        return side.number(1, "q")
+    return 1 if side is not None and side.text(2) in batch else _UNKNOWN
+
+
+def _with_first_sides(nodes: tuple[Node, ...], values: dict[str, Value]) -> dict[str, Value]:
+    """Work out first sides, which the runtime forgets the name of when it reshapes a batch."""
+    found = dict(values)
+    for node in nodes:
+        for name in (n for n in node.outputs if n in found):
+            shape = found[name].shape
+            if shape and shape[0] == _UNKNOWN:
+                first = _first_side(node, found, shape[1:])
+                found[name] = replace(found[name], shape=(first, *shape[1:]) if first else None)
+    for name, value in found.items():
+        if value.shape and value.shape[0] == _UNKNOWN:
+            found[name] = replace(value, shape=None)
+    return found
+
+
+def _first_side(node: Node, values: dict[str, Value], others: tuple[int, ...]) -> int | None:
+    """From what goes in; ``None`` for operators that may make it anything."""
+    data = values[node.inputs[0]].shape if node.inputs and node.inputs[0] in values else None
+    if not data or data[0] == _UNKNOWN:
+        return None
+    if node.op in {"Reshape", "Flatten"} and (rest := size_of(others)):
+        return size_of(data) // rest
+    return data[0] if node.op in PRODUCTS | _KEEP_FIRST else None
 
 
 def _constant(tensor: Table) -> Value:

@@ -1,21 +1,21 @@
 """From a project to a plan: which data there is, which code, which tools."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from weighin.gates.data import Role
 from weighin.gates.data_check import digest_of, suite_digests
+from weighin.gates.devices.coefficients import file_name
 from weighin.gates.devices.phone_run import SUFFIX
 from weighin.gates.digest import sha256_of
 from weighin.gates.meters.quality import Quality
 from weighin.gates.metric import Metric
-from weighin.gates.profile import OWN_FOLDER
+from weighin.gates.profile import OWN_FOLDER, own_names
 from weighin.gates.weigh_in import DataDigest
 from weighin.plugin.plan import Plan, make_plan
 from weighin.plugin.project import Project
 from weighin.plugin.tools import weighing_tools
-
-_OWN = (".toml", SUFFIX)
 
 METRIC_CODE = "metric"
 """The role of the file that holds a user's own metric, among the data of a plan."""
@@ -38,16 +38,19 @@ def plan_for(project: Project, model: str) -> Plan:
         path = code.relative_to(project.root).as_posix()
         own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
         data = (*data, own)
-    decides = dict(weighing_tools()) | _own_phones(project, model)
-    return make_plan(project.config, model, data, decides)
+    data = (*data, *_own_phones(project, model))
+    return make_plan(project.config, model, data, dict(weighing_tools()))
 
 
-def _own_phones(project: Project, model: str) -> dict[str, str]:
-    """The user's own profiles and runs of the target devices, by content: new runs, new plan."""
+def _own_phones(project: Project, model: str) -> Iterator[DataDigest]:
+    """The user's own profiles of the devices, runs on any phone and fits: all decide a number."""
     folder = project.root / OWN_FOLDER
-    names = (f"{device}{end}" for device in project.config.model(model).devices for end in _OWN)
-    files = (folder / name for name in sorted(names))
-    return {f"{OWN_FOLDER}/{path.name}": sha256_of(path) for path in files if path.is_file()}
+    own, devices = own_names(folder), project.config.model(model).devices
+    profiles = [folder / f"{device}.toml" for device in devices if device in own]
+    measured = sorted([*folder.glob(f"*{SUFFIX}"), *folder.glob(file_name("*"))])
+    for path in (*profiles, *measured):
+        named = path.relative_to(project.root).as_posix()
+        yield DataDigest(role=f"phone {path.name}", path=named, sha256=sha256_of(path), rows=0)
 
 
 def quality_of(project: Project, plan: Plan) -> Quality:

@@ -98,19 +98,25 @@ def file_name(runtime: str) -> str:
     return f"prices-{runtime}.toml"
 
 
-def load_coefficients(runtime: str, own: Path | None = None) -> Coefficients | None:
-    """What was learned about a runtime: the user's own if there is one, else what is shipped.
+def load_coefficients(runtime: str) -> Coefficients | None:
+    """What is shipped about a runtime; ``None`` if nobody published runs of it."""
+    return _shipped(runtime) if runtime in _SHIPPED else None
+
+
+def own_coefficients(own: Path | None) -> tuple[Coefficients, ...]:
+    """What the user fitted: every ``prices-RUNTIME.toml`` in the user's folder.
 
     Raises:
-        ConfigError: the user's file cannot be read.
+        ConfigError: a file cannot be read.
     """
-    path = None if own is None else own / file_name(runtime)
-    if path is not None and path.is_file():
+    paths = sorted(own.glob(file_name("*"))) if own is not None and own.is_dir() else []
+    found: list[Coefficients] = []
+    for path in paths:
         try:
-            return parse_coefficients(path.read_text("utf-8"), str(path))
+            found.append(parse_coefficients(path.read_text("utf-8"), str(path)))
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: cannot be read: {error}") from error
-    return _shipped(runtime) if runtime in _SHIPPED else None
+    return tuple(found)
 
 
 @functools.cache

@@ -1,39 +1,37 @@
 """Predicted readings for a phone that nobody has at hand, or the reason why there are none.
 
-Pure: a profile, a cost and the time go in, readings come out. Every number carries origin
-``predicted`` and the band that held-out measurements earned.
+Pure: a profile, a cost, the user's own runs and the time go in, readings come out. Every number
+carries the band that held-out measurements earned, and its origin: ``predicted``, or
+``transferred`` where the file was measured on another phone.
 
 What this module does not do: it never guesses. A runtime, an arithmetic or an operator without
 published measurements on the phone gets no number, and neither does peak memory: the only
 public figures of CPU runs are smaller than the weights they ran with.
 """
 
-import math
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from weighin.gates.cost import Arithmetic, ModelCost
+from weighin.gates.devices.basis import LEAST_ANCHORS, Basis, OwnRuns, basis_of, effect_of
 from weighin.gates.devices.coefficients import COMMAND, Coefficients, Learned, load_coefficients
 from weighin.gates.devices.latency import (
     Latency,
-    Phone,
     Rules,
     charged,
     load_rules,
     predict_latency,
     unknown_operators,
 )
-from weighin.gates.devices.networks import terms_of
-from weighin.gates.devices.prices import Anchor, amounts_of
+from weighin.gates.devices.predict_energy import battery_of, predict_energy
+from weighin.gates.devices.prices import amounts_of
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Metric, Origin
-from weighin.gates.profile import HOST, Battery, Calibration, DeviceProfile, PowerKind
+from weighin.gates.profile import HOST, DeviceProfile
+from weighin.gates.usage import Usage
 from weighin.gates.variant import Format
 
-LEAST_ANCHORS = 3
-"""Fewer published runs on a phone than this are no calibration (the ladder of origins)."""
-
-POWER_BAND = 2.0
-"""Energy is power times time; nothing public validates it better than a factor of two."""
+__all__ = ["LEAST_ANCHORS", "OwnRuns", "predict"]
 
 _COMPUTED_AS = {
     Arithmetic.FLOAT32: Arithmetic.FLOAT32,
@@ -49,8 +47,9 @@ def predict(
     *,
     artifact_sha256: str,
     runtime: str,
-    inferences_per_hour: float | None,
+    usage: Usage | None,
     now: datetime,
+    own: OwnRuns | None = None,
 ) -> tuple[Reading, ...]:
     """Latency, memory, energy and battery of one artifact on one phone.
 
@@ -60,13 +59,17 @@ def predict(
         fmt: The artifact's format.
         artifact_sha256: The artifact the readings speak of.
         runtime: Runtime name and version the readings speak of.
-        inferences_per_hour: How often the app runs the model; ``None`` if not stated.
+        usage: How the app uses the model; ``None`` if not stated.
         now: Timezone-aware time of the prediction.
+        own: What the user measured, on this phone and on others.
 
     Returns:
         One reading per metric, always all four.
     """
-    found = _latency(profile, cost, fmt)
+    asked = _Asked(
+        profile=profile, cost=cost, fmt=fmt, sha256=artifact_sha256, own=own or OwnRuns()
+    )
+    found = _latency(asked)
     memory = Unreadable(metric=Metric.PEAK_MEMORY_MIB, reason=_memory_reason(profile, cost))
     if isinstance(found, str):
         reasons = {
@@ -76,81 +79,109 @@ def predict(
         }
         missing = (Unreadable(metric=m, reason=r) for m, r in reasons.items())
         return (*missing, memory)
-    calibration, latency, conditions = found
     measured = Measurement(
         metric=Metric.LATENCY_P90_MS,
-        value=latency.value_ms,
-        lower=latency.lower_ms,
-        upper=latency.upper_ms,
-        n=len(calibration.anchors),
-        origin=Origin.PREDICTED,
+        value=found.latency.value_ms,
+        lower=found.latency.lower_ms,
+        upper=found.latency.upper_ms,
+        n=len(found.basis.phone.anchors),
+        origin=found.origin,
         artifact_sha256=artifact_sha256,
         device=profile.name,
         runtime=runtime,
         measured_at=now,
-        conditions=conditions,
+        conditions=found.conditions,
     )
-    energy = _energy(profile, calibration, measured)
-    return (measured, energy, battery_of(profile, energy, inferences_per_hour), memory)
+    energy = predict_energy(profile, found.basis.threads, measured)
+    battery = battery_of(energy, usage, profile.battery, latency=measured)
+    return (measured, energy, battery, memory)
 
 
-_Found = tuple[Calibration, Latency, tuple[tuple[str, str], ...]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked for."""
+
+    profile: DeviceProfile
+    cost: ModelCost
+    fmt: Format
+    sha256: str
+    own: OwnRuns
+
+    @property
+    def coefficients(self) -> Coefficients | None:
+        """What is known of the runtime: the user's own fit first."""
+        fitted = (c for c in self.own.coefficients if c.runtime == self.fmt.value)
+        return next(fitted, None) or load_coefficients(self.fmt.value)
 
 
-def _latency(profile: DeviceProfile, cost: ModelCost, fmt: Format) -> _Found | str:
-    """The calibration used, the latency and its conditions, or why there is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A latency, what it rests on, and what a reader needs to repeat it."""
+
+    latency: Latency
+    basis: Basis
+    origin: Origin
+    conditions: tuple[tuple[str, str], ...]
+
+
+def _latency(asked: _Asked) -> _Found | str:
+    """The latency and what it rests on, or why there is none."""
+    profile = asked.profile
     if profile.name == HOST:
         return "the host is measured, not predicted"
-    coefficients = load_coefficients(fmt.value)
-    if coefficients is None or not any(c.runtime == fmt.value for c in profile.calibrations):
-        return f"no calibration for {fmt.runtime_package} on {profile.title}"
-    rules = load_rules()
-    arithmetic = _arithmetic(rules, cost)
+    coefficients = asked.coefficients
+    published = any(c.runtime == asked.fmt.value for c in profile.calibrations)
+    if coefficients is None or not (published or asked.own.here):
+        return f"no calibration for {asked.fmt.runtime_package} on {profile.title}"
+    rules = _rules(coefficients)
+    arithmetic = _arithmetic(rules, asked.cost)
     if not isinstance(arithmetic, Arithmetic):
         return arithmetic
-    computed_as = _COMPUTED_AS[arithmetic]
-    learned = coefficients.of(computed_as)
-    calibration = profile.calibration(fmt.value, computed_as)
-    if learned is None or calibration is None or len(calibration.anchors) < LEAST_ANCHORS:
-        return f"fewer than {LEAST_ANCHORS} published {arithmetic} runs on {profile.title}"
-    terms = charged(rules, cost.operators, cost.terms)
+    learned = coefficients.of(_COMPUTED_AS[arithmetic])
+    if learned is None:
+        return f"no published {arithmetic} run on any phone"
+    basis = basis_of(profile, asked.own.here, asked.fmt, _COMPUTED_AS[arithmetic], learned)
+    if isinstance(basis, str):
+        return basis
+    return _settled(asked, rules, coefficients, learned, basis, arithmetic)
+
+
+def _settled(
+    asked: _Asked,
+    rules: Rules,
+    coefficients: Coefficients,
+    learned: Learned,
+    basis: Basis,
+    arithmetic: Arithmetic,
+) -> _Found | str:
+    """The latency at the prices that the basis settles."""
+    terms = charged(rules, asked.cost.operators, asked.cost.terms)
     if terms is None:
         return f"over {rules.movement_share:.0%} of its bytes only move between layouts"
+    computed_as = _COMPUTED_AS[arithmetic]
     amounts = amounts_of(terms, learned.item_bytes)
-    phone = phone_of(calibration, learned)
-    latency = predict_latency(rules, learned, phone, computed_as, amounts)
+    known = effect_of(asked.sha256, asked.own.elsewhere, asked.fmt, computed_as, learned)
+    effect, phones = known if known else (None, "")
+    latency = predict_latency(rules, learned, basis.phone, computed_as, amounts, effect)
     if isinstance(latency, str):
         return latency
     if arithmetic is Arithmetic.FLOAT16:
         latency = _with_native_float16(rules, latency)
-    return calibration, latency, _conditions(rules, coefficients, calibration, latency, arithmetic)
-
-
-def phone_of(calibration: Calibration, learned: Learned) -> Phone:
-    """The published runs of a phone, with the amounts of their networks.
-
-    Raises:
-        ValueError: a network's layout is not known here.
-    """
-    anchors = tuple(
-        Anchor(
-            network=anchor.model,
-            amounts=_amounts(anchor.model, learned),
-            mean_ms=anchor.mean_ms,
-        )
-        for anchor in calibration.anchors
+    told = _conditions(rules, coefficients, basis, latency, arithmetic)
+    return _Found(
+        latency=latency,
+        basis=basis,
+        origin=Origin.TRANSFERRED if known else Origin.PREDICTED,
+        conditions=(*told, ("measured on", phones)) if known else told,
     )
-    return Phone(anchors=anchors, kernels=calibration.kernels)
 
 
-def _amounts(network: str, learned: Learned) -> tuple[float, ...]:
-    known = learned.amounts(network)
-    if known is not None:
-        return known
-    terms = terms_of(network, learned.item_bytes)
-    if terms is None:
-        raise ValueError(f"anchor {network} is no network that weighin can lay out")
-    return amounts_of(terms, learned.item_bytes)
+def _rules(coefficients: Coefficients) -> Rules:
+    """LiteRT's rules; another runtime's operators are those of the user's own runs."""
+    rules = load_rules()
+    if coefficients.runtime == Format.LITERT.value:
+        return rules
+    return replace(rules, calibrated_operators=coefficients.operators, movement_operators=())
 
 
 def _arithmetic(rules: Rules, cost: ModelCost) -> Arithmetic | str:
@@ -183,20 +214,19 @@ def _with_native_float16(rules: Rules, latency: Latency) -> Latency:
 def _conditions(
     rules: Rules,
     coefficients: Coefficients,
-    calibration: Calibration,
+    basis: Basis,
     latency: Latency,
     arithmetic: Arithmetic,
 ) -> tuple[tuple[str, str], ...]:
-    sources = dict.fromkeys(anchor.source for anchor in calibration.anchors)
-    p90 = f"published means; the upper end adds x{rules.p90_over_mean} for the p90"
+    p90 = f"{basis.statistic}; the upper end adds x{rules.p90_over_mean} for the p90"
     return (
         ("rule", latency.rule),
         ("arithmetic", arithmetic.value),
-        ("threads", str(calibration.threads)),
-        ("anchors", str(len(calibration.anchors))),
-        ("published kernels", calibration.kernels.replace("_", " ")),
+        ("threads", str(basis.threads)),
+        ("anchors", str(len(basis.phone.anchors))),
+        ("published kernels", basis.phone.kernels.replace("_", " ")),
         ("statistic", p90),
-        ("source", "; ".join(sources)),
+        ("source", basis.source),
         ("prices", coefficients.source),
         ("reproduce", COMMAND),
     )
@@ -209,66 +239,3 @@ def _memory_reason(profile: DeviceProfile, cost: ModelCost) -> str:
         return f"not measured on {profile.title}, and cannot be counted: {cost.unsized[0]}"
     least = f"weights and activations alone are {cost.least_memory_mib:.3g} MiB"
     return f"not measured on {profile.title}; {least}"
-
-
-def _energy(profile: DeviceProfile, calibration: Calibration, latency: Measurement) -> Reading:
-    """Measured power of the busy cores, times the latency interval, times the band."""
-    power = profile.active_mw(calibration.threads)
-    if power is None or power.kind is not PowerKind.MEASURED:
-        reason = f"nobody published the measured power of {profile.title}'s cores"
-        return Unreadable(metric=Metric.ENERGY_MJ, reason=reason)
-    cores = f"{calibration.threads} fastest cores busy, {power.mw:.0f} mW measured by freqbench"
-    return _scaled(
-        latency,
-        Metric.ENERGY_MJ,
-        power.mw / 1e3,
-        POWER_BAND,
-        (("power", cores), ("power source", power.source), ("power band", "x0.5 to x2")),
-    )
-
-
-def battery_of(profile: DeviceProfile, energy: Reading, per_hour: float | None) -> Reading:
-    """Energy times use, as a share of what the battery holds; of the energy's own origin."""
-    metric = Metric.BATTERY_PERCENT_PER_HOUR
-    if isinstance(energy, Unreadable):
-        return Unreadable(metric=metric, reason=energy.reason)
-    if per_hour is None:
-        return Unreadable(metric=metric, reason="the inferences per hour are not stated")
-    if not (math.isfinite(per_hour) and per_hour >= 0):
-        return Unreadable(metric=metric, reason=f"{per_hour} inferences per hour is no rate of use")
-    if profile.battery is None:
-        return Unreadable(metric=metric, reason=f"the battery of {profile.title} is not known")
-    percent_per_mj = 100 * per_hour / 1e3 / profile.battery.joules
-    return _scaled(energy, metric, percent_per_mj, 1.0, _use(profile.battery, per_hour))
-
-
-def _use(battery: Battery, per_hour: float) -> tuple[tuple[str, str], ...]:
-    holds = f"{battery.mah:.0f} mAh at {battery.nominal_volts} V (nominal, assumed)"
-    return (
-        ("use", f"{per_hour:g} inferences per hour, the model alone"),
-        ("battery", holds),
-        ("battery source", battery.source),
-    )
-
-
-def _scaled(
-    basis: Measurement,
-    metric: Metric,
-    factor: float,
-    band: float,
-    conditions: tuple[tuple[str, str], ...],
-) -> Measurement:
-    """The same measurement in another quantity, its interval widened by ``band`` either way."""
-    return Measurement(
-        metric=metric,
-        value=basis.value * factor,
-        lower=basis.lower * factor / band,
-        upper=basis.upper * factor * band,
-        n=basis.n,
-        origin=basis.origin,
-        artifact_sha256=basis.artifact_sha256,
-        device=basis.device,
-        runtime=basis.runtime,
-        measured_at=basis.measured_at,
-        conditions=basis.conditions + conditions,
-    )

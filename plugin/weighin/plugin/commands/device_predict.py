@@ -115,15 +115,16 @@ def _of_counts(
     reason: str,
     own: Path | None,
 ) -> Predicted:
-    from weighin.gates.devices.coefficients import load_coefficients
+    from weighin.gates.devices.basis import LEAST_ANCHORS, phone_of
+    from weighin.gates.devices.coefficients import load_coefficients, own_coefficients
     from weighin.gates.devices.latency import predict_mean
-    from weighin.gates.devices.predict import LEAST_ANCHORS, phone_of
     from weighin.gates.devices.tables import amounts_of_counts, ncnn_name, uncounted_work
 
     name = ncnn_name(str(row.get("model", "")))
     if calibration is None:
         return Predicted(model=name, reason=reason)
-    coefficients = load_coefficients(calibration.runtime, own)
+    fitted = (c for c in own_coefficients(own) if c.runtime == calibration.runtime)
+    coefficients = next(fitted, None) or load_coefficients(calibration.runtime)
     learned = coefficients.of(calibration.arithmetic) if coefficients else None
     counts = {key: str(value) for key, value in row.items()}
     if learned is None or len(calibration.anchors) < LEAST_ANCHORS:
@@ -195,11 +196,12 @@ def _of_file(args: argparse.Namespace, profile: "DeviceProfile", own: Path | Non
     """The readings that a gate would get for the file."""
     from datetime import UTC, datetime
 
+    from weighin.gates.belief import Moment
     from weighin.gates.digest import sha256_of
     from weighin.gates.errors import ConfigError
     from weighin.gates.measurement import Measurement
     from weighin.gates.variant import Format
-    from weighin.plugin.phones import predict_file
+    from weighin.plugin.phones import Phones
 
     formats = {one.suffix: one for one in Format}
     fmt = formats.get(args.model.suffix)
@@ -207,9 +209,8 @@ def _of_file(args: argparse.Namespace, profile: "DeviceProfile", own: Path | Non
         raise ConfigError(f"{args.model}: expected one of {', '.join(sorted(formats))}")
     if not args.model.is_file():
         raise ConfigError(f"{args.model}: no such file")
-    found = predict_file(
-        args.model, fmt, sha256_of(args.model), profile.name, None, datetime.now(UTC), own
-    )
+    phones = Phones(own or Path("devices"), None, Moment(now=datetime.now(UTC)))
+    found = phones.known(args.model, fmt, sha256_of(args.model), profile.name)
     numbers = 0
     for reading in found:
         if isinstance(reading, Measurement):
