@@ -8,7 +8,7 @@ What this module does not do: nothing here is accurate on any data, and nothing 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

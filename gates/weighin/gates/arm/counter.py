@@ -35,7 +35,7 @@ from weighin.gates.profile import DeviceProfile
 from weighin.gates.variant import Format
 
 COUNTER_LAYOUT = 1
-REMEDY = "run `weighin doctor --arm`"
+REMEDY = "run `weighin doctor --arm --counter`"
 SOURCE = Path(__file__).with_name("counter.c")
 
 _CHILD = "weighin.gates.arm.count_child"
@@ -44,6 +44,8 @@ _IN_ORDER = ("a53", "a55", "a510", "a520")
 
 NEON_WIDE = replace(NEON, name="plain NEON, out of order", cpu="cortex-a72", part=0xD08, revision=3)
 """Kernels of in-order designs (A53, A55) are others than those of wide ones (A72 and newer)."""
+
+COUNTING_CORES = (NEON, NEON_WIDE, DOTPROD, I8MM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
