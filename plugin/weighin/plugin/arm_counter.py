@@ -29,9 +29,10 @@ from weighin.gates.arm.counter import (
 from weighin.gates.arm.machine import NotReady
 from weighin.gates.digest import sha256_of
 from weighin.gates.errors import SetupError
-from weighin.plugin.arm_setup import SUITE
+from weighin.plugin.arm_setup import SUITE, machine_folder
 from weighin.plugin.arm_tools import Apt, run_tool
 from weighin.plugin.console import Progress
+from weighin.plugin.twin import TwinPlace
 
 TOOLS = ("gcc", "pkg-config", "dpkg-source")
 _WHEELS = ("meson==1.5.0", "pycotap==1.3.1")
@@ -56,6 +57,14 @@ def counter_folder(environ: Mapping[str, str], home: Path) -> Path:
     cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
     named = f"{COUNTER_LAYOUT} {SUITE} {sha256_of(SOURCE)}"
     return cache / "weighin" / "arm" / f"counter-{hashlib.sha256(named.encode()).hexdigest()[:12]}"
+
+
+def twin_place(environ: Mapping[str, str], home: Path) -> TwinPlace:
+    """Where counting happens, and where counts are kept."""
+    machine = machine_folder(environ, home)
+    return TwinPlace(
+        machine=machine, counter=counter_folder(environ, home), counts=machine.parent / "counts"
+    )
 
 
 def missing_tools() -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 
 from weighin.gates.belief import Subject
-from weighin.gates.devices.bench import Candidate
+from weighin.gates.devices.bench import Bench, Candidate
 from weighin.gates.devices.host import HOST_METRICS, measure_host
 from weighin.gates.judge import Verdict, judge
 from weighin.gates.measurement import Reading
@@ -19,8 +19,10 @@ from weighin.plugin.phones import PREDICTED, predict_file
 from weighin.plugin.plan import Plan
 from weighin.plugin.regression import Against, against_release
 from weighin.plugin.scales import Scales, candidate_of
+from weighin.plugin.twin import Counting, twin_latency, with_twin
 
 _ARM = Metric.ARM_DISAGREEMENT_PERCENT
+_TWIN_STEP = "count ARM instructions"
 _ARM_STEP = "run ARM kernels"
 GATE_METRICS = (*HOST_METRICS, _ARM)
 """What the gate measures; a search leaves some of it out."""
@@ -52,7 +54,8 @@ def weigh_variants(
         metrics=metrics,
     )
     arm = _on_arm(candidates, plan, scales, progress) if _ARM in metrics else {}
-    known = {one.label: _known(one, here[one.label], arm, plan, scales) for one in variants}
+    twins = _on_twins(candidates, plan, scales, progress)
+    known = {one.label: _known(one, here[one.label], arm, twins, plan, scales) for one in variants}
     against = against_release(variants, known, plan, scales, progress, offer)
     return tuple(_result(one, known[one.label], against, plan, scales) for one in variants)
 
@@ -85,10 +88,41 @@ def _on_arm(
     return readings
 
 
+def _on_twins(
+    candidates: Sequence[Candidate], plan: Plan, scales: Scales, progress: Progress
+) -> Mapping[tuple[str, str], Reading]:
+    """Latency from counted instructions by label and device, where it is asked for."""
+    phones = [device for device in plan.devices if device != HOST]
+    if scales.twin is None or not phones or not candidates:
+        return {}
+    counting = Counting(place=scales.twin, bench=_twin_bench(scales))
+    readings = dict[tuple[str, str], Reading]()
+    for number, one in enumerate(candidates):
+        progress(_TWIN_STEP, number, len(candidates))
+        for device in phones:
+            profile, now = load_profile(device), scales.moment.now
+            readings[one.label, device] = twin_latency(one, profile, counting, now)
+    progress(_TWIN_STEP, len(candidates), len(candidates))
+    return readings
+
+
+def _twin_bench(scales: Scales) -> Bench:
+    workdir = scales.workdir / "twin"
+    return Bench(
+        workdir=workdir,
+        evaluation=workdir,
+        inputs=workdir,
+        limits=scales.limits,
+        settings=scales.settings,
+        tick=lambda _what: None,
+    )
+
+
 def _known(
     variant: Variant,
     here: tuple[Reading, ...],
     arm: Mapping[tuple[str, str], Reading],
+    twins: Mapping[tuple[str, str], Reading],
     plan: Plan,
     scales: Scales,
 ) -> dict[str, tuple[Reading, ...]]:
@@ -97,6 +131,8 @@ def _known(
     for device in plan.devices:
         if device != HOST:
             known[device] = _on_phone(variant, device, here, plan, scales)
+        if (variant.label, device) in twins:
+            known[device] = with_twin(known[device], twins[variant.label, device])
         if (variant.label, device) in arm:
             known[device] = (*known[device], arm[variant.label, device])
     return known

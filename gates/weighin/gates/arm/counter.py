@@ -29,7 +29,7 @@ from weighin.gates.arm.machine import (
 )
 from weighin.gates.arm.trust import Untrusted, prove
 from weighin.gates.child import ChildResult, run_child
-from weighin.gates.devices.bench import Bench, Candidate
+from weighin.gates.devices.bench import Bench, Candidate, unfit
 from weighin.gates.digest import sha256_of
 from weighin.gates.profile import DeviceProfile
 from weighin.gates.variant import Format
@@ -176,6 +176,8 @@ def _count(
 ) -> Count | Uncounted:
     if one.format is not Format.LITERT:
         return Uncounted(reason=f"no published phone latency to scale {one.format.suffix} files by")
+    if (why := unfit(one)) is not None:
+        return Uncounted(reason=why)
     job = {"files": [str(one.path.resolve())], "built_in": built_in}
     counts = _counts(_run(machine, counter, core, job, bench), 1)
     return Uncounted(reason=counts) if isinstance(counts, str) else counts[0]
