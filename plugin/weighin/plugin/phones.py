@@ -81,6 +81,10 @@ class Phones:
             self._readings[key] = self._known(path, format, sha256, device)
         return self._readings[key]
 
+    def is_measured(self, sha256: str, device: str) -> bool:
+        """Whether a fresh run on the phone speaks of the file's latency, number or not."""
+        return Metric.LATENCY_P90_MS in self._measured(sha256, device)
+
     def _known(self, path: Path, format: Format, sha256: str, device: str) -> tuple[Reading, ...]:
         measured = self._measured(sha256, device)
         if len(measured) == len(PREDICTED):

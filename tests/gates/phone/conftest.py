@@ -31,7 +31,9 @@ def start() -> Iterator[Start]:
         yield begin
 
 
-def phone(*names: Fault, profile: str = "pixel-4", serial: str = "A", **settings: object) -> SimulatedPhone:
+def phone(
+    *names: Fault, profile: str = "pixel-4", serial: str = "A", **settings: object
+) -> SimulatedPhone:
     """A simulated phone with faults."""
     made = simulated(load_profile(profile), serial=serial)
     faults = settings.pop("faults", Faults(names=frozenset(names)))
@@ -43,7 +45,9 @@ def link(server: Server, serial: str = "A") -> AdbLink:
     return AdbLink(server, serial)
 
 
-def write_tool(folder: Path, tool: Tool = Tool.BENCHMARK_MODEL, build: ToolBuild = ToolBuild.NEW) -> Path:
+def write_tool(
+    folder: Path, tool: Tool = Tool.BENCHMARK_MODEL, build: ToolBuild = ToolBuild.NEW
+) -> Path:
     """A simulated tool, as a user has it."""
     path = folder / tool.value
     path.write_bytes(tool_bytes(tool, build))

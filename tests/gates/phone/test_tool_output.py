@@ -188,7 +188,9 @@ def test_garbage_never_becomes_a_number(text: str) -> None:
     assert set(text) <= set("0123456789+-eE.,")
 
 
-@pytest.mark.parametrize("text", ["", " 1", "1 ", "1.", ".5", "1,2,3", "inf", "nan", "0x10", "１", "1e999", "--1"])
+@pytest.mark.parametrize(
+    "text", ["", " 1", "1 ", "1.", ".5", "1,2,3", "inf", "nan", "0x10", "１", "1e999", "--1"]
+)
 def test_these_are_no_numbers(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):
         number(text)
@@ -213,7 +215,9 @@ def test_two_or_three_runs_are_told_by_minimum_maximum_and_mean(times_us: list[i
     [(9.0, 1.0, 5.0), (0.5, 1.0, 5.0), (4.9, 1.0, 5.0)],
     ids=["mean above the maximum", "mean below the minimum", "no third run has this mean"],
 )
-def test_a_summary_that_no_three_runs_have_is_an_error(mean: float, low: float, high: float) -> None:
+def test_a_summary_that_no_three_runs_have_is_an_error(
+    mean: float, low: float, high: float
+) -> None:
     with pytest.raises(ValueError, match=r"mean"):
         timings_ms(Summary(count=3, mean_ms=mean, min_ms=low, max_ms=high))
 

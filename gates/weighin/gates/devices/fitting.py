@@ -19,6 +19,9 @@ NORMAL = 1.645
 FEW_FAMILIES = 8
 """With fewer families the band is at least as wide as the base's."""
 
+FEW_RESIDUALS = 30
+"""Fewer held-out predictions have no band of their own."""
+
 FEW_NETWORKS = 16
 """Where phones ran fewer networks, boards are learned from as well."""
 
@@ -83,12 +86,14 @@ def fit(
     transferred = hold_out(runs, TRANSFERRED, prior, progress=progress)
     families = {run.family for run in runs}
     floor = base.learned if base and len(families) < FEW_FAMILIES else None
+    known_band = _band(known, floor.known if floor else None)
+    new_band = _band(new_only, _band(new, floor.new if floor else None))
     learned = Learned(
         prior=learn(runs, prior),
         item_bytes=ITEM_BYTES[arithmetic],
-        known=_band(known, floor.known if floor else None),
-        transferred=_band(transferred, floor.transferred if floor else None),
-        new=_band(new_only, _band(new, floor.new if floor else None)),
+        known=known_band,
+        transferred=_transferred(transferred, known_band, new_band),
+        new=new_band,
         networks=_networks(runs),
         runs=len(runs),
         devices=tuple(sorted({run.device for run in runs})),
@@ -114,6 +119,13 @@ def _band(held_out: HeldOut, floor: Band | None) -> Band:
     return Band(
         below=max(own.below, least.below, NORMAL), above=max(own.above, least.above, NORMAL)
     )
+
+
+def _transferred(held_out: HeldOut, known: Band, new: Band) -> Band:
+    """The band of transferred networks; the wider of both others where too few were held out."""
+    if len(held_out.residuals) >= FEW_RESIDUALS:
+        return _band(held_out, None)
+    return Band(below=max(known.below, new.below), above=max(known.above, new.above))
 
 
 def _networks(runs: Sequence[Run]) -> tuple[Network, ...]:

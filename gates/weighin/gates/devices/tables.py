@@ -17,17 +17,16 @@ from pathlib import Path
 
 from weighin.gates.cost import Arithmetic
 from weighin.gates.devices.learn import Run
-from weighin.gates.devices.networks import family_of, terms_of
 from weighin.gates.devices.phone.evidence import anchors_of
 from weighin.gates.devices.phone.runs_file import read_runs
 from weighin.gates.devices.phone_run import SUFFIX
 from weighin.gates.devices.prices import Anchor, amounts_of
+from weighin.gates.devices.published import published_rows
 from weighin.gates.errors import DataError
 
 FEATURES = "ncnn_model_features.csv"
 ITEM_BYTES = {Arithmetic.FLOAT32: 4, Arithmetic.FLOAT16: 2, Arithmetic.INT8: 1}
-KERNELS = {"TFLite": "before_xnnpack", "XNNPACK end2end": "xnnpack"}
-"""Runtime column of the published table, and which of LiteRT's kernels those runs used."""
+LITERT = "litert"
 
 _NCNN = {"device_header", "model", "threads", "avg_ms", "gpu_device"}
 _PUBLISHED = {"model", "dtype", "device", "threads", "latency_ms", "runtime", "unit"}
@@ -117,32 +116,28 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _published(rows: Sequence[Mapping[str, str]]) -> Table:
-    runs: list[tuple[str, Run]] = []
-    left_out: list[str] = []
-    sources: list[tuple[str, str]] = []
-    for row in rows:
-        if row["unit"] != "CPU" or row["runtime"] not in KERNELS or not row["threads"]:
-            continue
-        arithmetic = Arithmetic(row["dtype"])
-        terms = terms_of(row["model"], ITEM_BYTES[arithmetic])
-        if terms is None:
-            left_out.append(f"{row['model']}: its layout is not known here")
-            continue
-        threads = int(float(row["threads"]))
-        run = Run(
-            setup=f"{row['device']}, threads: {threads}, {KERNELS[row['runtime']]}",
-            device=row["device"],
-            family=family_of(row["model"]),
-            arithmetic=arithmetic,
+    published = published_rows(rows)
+    runs = [
+        Run(
+            setup=f"{r.setup.device}, threads: {r.setup.threads}, {r.setup.kernels}",
+            device=r.setup.device,
+            family=r.family,
+            arithmetic=r.arithmetic,
             anchor=Anchor(
-                network=row["model"],
-                amounts=amounts_of(terms, ITEM_BYTES[arithmetic]),
-                mean_ms=_positive(row["latency_ms"], "latency_ms"),
+                network=r.model,
+                amounts=amounts_of(r.terms, ITEM_BYTES[r.arithmetic]),
+                mean_ms=r.mean_ms,
             ),
         )
-        runs.append(("litert", run))
-        sources.append(("litert", row.get("source") or "not named"))
-    return Table(runs=tuple(runs), left_out=tuple(left_out), sources=tuple(dict.fromkeys(sources)))
+        for r in published.rows
+    ]
+    return Table(
+        runs=tuple((LITERT, run) for run in runs),
+        left_out=tuple(f"{name}: its layout is not known here" for name in published.left_out),
+        sources=tuple(
+            (LITERT, source) for source in dict.fromkeys(r.source for r in published.rows)
+        ),
+    )
 
 
 def _features(path: Path) -> dict[str, Mapping[str, str]]:
@@ -267,26 +262,3 @@ def _own_runs(path: Path) -> Table:
     runtimes = dict.fromkeys(runtime for runtime, _ in runs)
     sources = tuple((runtime, f"measured on {name}") for runtime in runtimes)
     return Table(runs=tuple(runs), left_out=tuple(left_out), sources=sources)
-
-
-def _positive(text: str, column: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e9:
-        raise DataError(f"{column} must be above zero, not {text}")
-    return value
-
-
-def maximum_over_mean(path: Path) -> tuple[float, ...]:
-    """Maximum over mean of every repeated CPU run on a phone in ncnn's table, sorted.
-
-    The p90 of a run lies below its maximum, so these bound p90 over mean from above.
-
-    Raises:
-        DataError: the table cannot be read.
-    """
-    ratios = (
-        float(row["max_ms"]) / float(row["avg_ms"])
-        for row in _rows(path)
-        if row["class"] == "phone" and row["gpu_device"] == "-1.0" and float(row["avg_ms"]) > 0
-    )
-    return tuple(sorted(ratios))

@@ -16,8 +16,8 @@ SUMMARY = "learn prices from tables of phone latencies, and measure the error"
 DESCRIPTION = (
     "Learns what a unit of work costs on phones from tables of latencies, leaves phones and "
     "network families out in turn, and prints how wrong their predictions are. Tables are "
-    "published ones (columns of ncnn_bench_all.csv or phone_latency_published.csv) or your own runs "
-    "(devices/NAME.runs.jsonl)."
+    "published ones (columns of ncnn_bench_all.csv or phone_latency_published.csv) or your own "
+    "runs (devices/NAME.runs.jsonl)."
 )
 EXAMPLE = """examples:
   weighin device fit --table ../shared/devices                  every shipped figure

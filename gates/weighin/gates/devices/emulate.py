@@ -1,0 +1,239 @@
+"""From counted instructions to how long a phone takes: the ARM twin. Pure.
+
+    counts of the file and of the published networks -> units -> line through the phone's anchors
+
+A unit is a million executed instructions, or so many cache lines that the innermost cache did not
+hold; how many is fitted to all published runs (``emulate.toml``). The phone's own published runs,
+counted in the same way, turn units into milliseconds: a level, and a slope that is drawn towards
+"twice the units, twice the time". ``python -m weighin.gates.devices.emulate_fit FOLDER`` reproduces
+every figure.
+
+What this module does not do: it counts nothing, and it extrapolates little. A file far larger or
+smaller than every anchor, or an anchor without a count, gets a reason and no number.
+"""
+
+import csv
+import math
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from weighin.gates.arm.counts import Count, parse_count
+from weighin.gates.cost import Arithmetic
+from weighin.gates.devices.latency import Latency
+from weighin.gates.devices.networks import family_of
+from weighin.gates.profile import Calibration
+
+COMMAND = "python -m weighin.gates.devices.emulate_fit ../shared/devices"
+
+TOWARDS_ONE = 1.0
+"""Weight of "twice the units, twice the time" against the anchors' own slope, in squared logs.
+
+Two anchors whose units differ by a factor of seven (two logs) count as much as it.
+"""
+
+LEAST_ANCHORS = 2
+BEYOND = 1.5
+"""How far beyond the anchors' units a file may lie."""
+
+
+def features(count: Count) -> tuple[float, float]:
+    """Instructions in millions, and lines that a cache of 32 KiB did not hold in 100,000s."""
+    return count.instructions / 1e6, count.missed_32k / 1e5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """A published run in units.
+
+    Attributes:
+        family: Anchors of one family count together as one.
+        units: What one inference costs.
+        mean_ms: Published mean.
+    """
+
+    family: str
+    units: float
+    mean_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Milliseconds over units, straight in logarithms.
+
+    Attributes:
+        middle: Mean logarithm of the anchors' units.
+        level: Logarithm of milliseconds per unit there.
+        slope: How milliseconds per unit grow with units; 0: not at all.
+    """
+
+    middle: float
+    level: float
+    slope: float
+
+    def mean_ms(self, units: float) -> float:
+        """Latency at so many units."""
+        x = math.log(units)
+        return math.exp(x + self.level + self.slope * (x - self.middle))
+
+
+def line_through(anchors: Sequence[Anchor], towards_one: float = TOWARDS_ONE) -> Line:
+    """The line closest to the anchors (at least one), in squared logarithms."""
+    crowd = Counter(anchor.family for anchor in anchors)
+    weights = [1 / crowd[anchor.family] for anchor in anchors]
+    total = sum(weights)
+    xs = [math.log(anchor.units) for anchor in anchors]
+    ys = [math.log(anchor.mean_ms / anchor.units) for anchor in anchors]
+    middle = sum(w * x for w, x in zip(weights, xs, strict=True)) / total
+    level = sum(w * y for w, y in zip(weights, ys, strict=True)) / total
+    both = list(zip(weights, xs, ys, strict=True))
+    together = sum(w * (x - middle) * (y - level) for w, x, y in both)
+    spread = sum(w * (x - middle) ** 2 for w, x, _ in both)
+    return Line(middle=middle, level=level, slope=together / (spread + towards_one))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """5th and 95th percentile of actual over predicted, whole families held out."""
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """Everything fitted.
+
+    Attributes:
+        line: Units of 100,000 cache lines.
+        bands: By the kernels of the published runs; kernels that are not here get no number.
+        p90_over_mean: Published times are means; the p90 lies at most this much higher.
+        counts: Counted networks by cpu, kernels, arithmetic and name.
+        runtime: What they were counted with, such as ``ai-edge-litert 2.3.0``.
+    """
+
+    line: float
+    bands: tuple[tuple[str, Band], ...]
+    p90_over_mean: float
+    counts: Mapping["Network", Count]
+    runtime: str
+
+    def units(self, count: Count) -> float:
+        """Cost of what was counted."""
+        instructions, lines = features(count)
+        return instructions + self.line * lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """A counted network: on which core, with which kernels.
+
+    Attributes:
+        cpu: The emulated core.
+        kernels: ``xnnpack`` or ``before_xnnpack``.
+        arithmetic: ``float32`` or ``int8``.
+        model: Name without the endings that say int8.
+    """
+
+    cpu: str
+    kernels: str
+    arithmetic: Arithmetic
+    model: str
+
+
+def plain_name(model: str) -> str:
+    """A published name without the endings that say int8."""
+    return model.removesuffix("_quant").removesuffix("_8bit")
+
+
+def emulated_latency(twin: Twin, calibration: Calibration, cpu: str, count: Count) -> Latency | str:
+    """Latency of what was counted on a phone's core, or why there is none.
+
+    Args:
+        twin: What was fitted, and the counted networks.
+        calibration: The phone's published runs.
+        cpu: The emulated core that stands for the phone's.
+        count: One inference on that core with the kernels of the published runs.
+    """
+    band = dict(twin.bands).get(calibration.kernels)
+    if band is None:
+        return (
+            f"the phone's published runs used kernels ({calibration.kernels.replace('_', ' ')}) "
+            "other than those that are counted"
+        )
+    anchors = _anchors(twin, calibration, cpu)
+    if len(anchors) < LEAST_ANCHORS:
+        return f"{len(anchors)} of the phone's published networks were counted on {cpu}"
+    units = twin.units(count)
+    least, most = min(a.units for a in anchors), max(a.units for a in anchors)
+    if not least / BEYOND <= units <= most * BEYOND:
+        return (
+            f"it costs {units:.3g} units, far from the phone's published networks "
+            f"({least:.3g} to {most:.3g})"
+        )
+    mean_ms = line_through(anchors).mean_ms(units)
+    return Latency(
+        value_ms=mean_ms,
+        lower_ms=mean_ms * band.lower,
+        upper_ms=mean_ms * band.upper * twin.p90_over_mean,
+        rule=f"{count.instructions / 1e6:.4g} M instructions counted on {cpu}, line through "
+        f"{len(anchors)} anchors, band x{band.lower} to x{band.upper} (90 % of networks whose "
+        "family was held out)",
+    )
+
+
+def _anchors(twin: Twin, calibration: Calibration, cpu: str) -> list[Anchor]:
+    found = list[Anchor]()
+    for run in calibration.anchors:
+        network = Network(
+            cpu=cpu,
+            kernels=calibration.kernels,
+            arithmetic=calibration.arithmetic,
+            model=plain_name(run.model),
+        )
+        if (count := twin.counts.get(network)) is not None:
+            units = twin.units(count)
+            found.append(Anchor(family=family_of(run.model), units=units, mean_ms=run.mean_ms))
+    return found
+
+
+def load_twin() -> Twin:
+    """The shipped figures."""
+    folder = resources.files("weighin.gates.devices")
+    raw = tomllib.loads((folder / "emulate.toml").read_text(encoding="utf-8"))
+    text = (folder / "arm_counts.csv").read_text(encoding="utf-8")
+    runtime, counts = read_counts(text)
+    return Twin(
+        line=float(raw["line"]),
+        bands=tuple(
+            (kernels, Band(lower=float(band["lower"]), upper=float(band["upper"])))
+            for kernels, band in raw["bands"].items()
+        ),
+        p90_over_mean=float(raw["p90_over_mean"]),
+        counts=counts,
+        runtime=runtime,
+    )
+
+
+def read_counts(text: str) -> tuple[str, dict[Network, Count]]:
+    """The runtime and the counts in a table like ``arm_counts.csv``.
+
+    Raises:
+        ValueError: two runtimes are mixed in it, or a count is no number.
+    """
+    rows = list(csv.DictReader(text.splitlines()))
+    runtimes = {row["runtime"] for row in rows}
+    if len(runtimes) != 1:
+        raise ValueError(f"counts of {len(runtimes)} runtimes in one table: {sorted(runtimes)}")
+    counts = {
+        Network(
+            cpu=row["cpu"],
+            kernels=row["kernels"],
+            arithmetic=Arithmetic(row["arithmetic"]),
+            model=row["model"],
+        ): parse_count(row)
+        for row in rows
+    }
+    return runtimes.pop(), counts

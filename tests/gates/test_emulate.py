@@ -1,0 +1,214 @@
+"""Counted instructions become a latency by the phone's own runs, or nothing with a reason."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighin.gates.arm.counts import Count
+from weighin.gates.cost import Arithmetic
+from weighin.gates.devices import emulate_fit
+from weighin.gates.devices.emulate import (
+    BEYOND,
+    Anchor,
+    Band,
+    Network,
+    Twin,
+    emulated_latency,
+    line_through,
+    load_twin,
+    read_counts,
+)
+from weighin.gates.devices.latency import Latency
+from weighin.gates.devices.networks import terms_of
+from weighin.gates.devices.published import Row, Setup
+from weighin.gates.profile import Anchor as Run
+from weighin.gates.profile import Calibration
+from weighin.gates.variant import Format
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "devices"
+CPU = "cortex-a72"
+ms = st.floats(min_value=0.5, max_value=500)
+units = st.floats(min_value=5, max_value=5000)
+
+
+def counted(millions: float, lines: int = 0) -> Count:
+    kinds = dict.fromkeys(Count.__dataclass_fields__, 0)
+    return Count(**kinds | {"float_mac": round(millions * 1e6), "missed_32k": lines})
+
+
+def anchor(family: str, units: float, mean_ms: float) -> Anchor:
+    return Anchor(family=family, units=units, mean_ms=mean_ms)
+
+
+NETWORKS = {"mobilenet_v1_1.0_224": 200.0, "mobilenet_v2_1.0_224": 120.0, "odd": 20.0}
+TWIN = Twin(
+    line=2.0,
+    bands=(("xnnpack", Band(lower=0.8, upper=1.25)),),
+    p90_over_mean=1.1,
+    counts={
+        Network(cpu=CPU, kernels="xnnpack", arithmetic=Arithmetic.FLOAT32, model=name): counted(m)
+        for name, m in NETWORKS.items()
+    },
+    runtime="ai-edge-litert 2.3.0",
+)
+
+
+def calibration(
+    names: Sequence[str] = tuple(NETWORKS),
+    kernels: str = "xnnpack",
+    arithmetic: Arithmetic = Arithmetic.FLOAT32,
+) -> Calibration:
+    runs = tuple(Run(model=name, mean_ms=0.4 * NETWORKS[name], source="here") for name in names)
+    shared = {"scale": 1.0} if "scale" in Calibration.__dataclass_fields__ else {}
+    return Calibration(
+        runtime=Format.LITERT,
+        arithmetic=arithmetic,
+        threads=1,
+        kernels=kernels,
+        anchors=runs,
+        **shared,
+    )
+
+
+@given(st.lists(st.tuples(units, ms), min_size=1, max_size=6), units, st.floats(0.1, 10))
+def test_a_phone_that_takes_so_many_times_as_long_is_predicted_so_many_times_as_long(
+    runs: list[tuple[float, float]], cost: float, times: float
+) -> None:
+    plain = line_through([anchor(str(k), u, y) for k, (u, y) in enumerate(runs)])
+    slower = line_through([anchor(str(k), u, y * times) for k, (u, y) in enumerate(runs)])
+    assert slower.mean_ms(cost) == pytest.approx(times * plain.mean_ms(cost), rel=1e-6)
+
+
+@given(units, ms, st.floats(1, 20))
+def test_one_anchor_is_met_and_twice_its_units_take_twice_as_long(
+    cost: float, mean_ms: float, times: float
+) -> None:
+    line = line_through([anchor("one", cost, mean_ms)])
+    assert line.mean_ms(cost) == pytest.approx(mean_ms)
+    assert line.mean_ms(times * cost) == pytest.approx(times * mean_ms)
+
+
+@given(st.lists(units, min_size=2, max_size=6), units)
+def test_anchors_that_agree_on_milliseconds_per_unit_decide_all(
+    costs: list[float], cost: float
+) -> None:
+    line = line_through([anchor(str(k), u, 0.3 * u) for k, u in enumerate(costs)])
+    assert line.mean_ms(cost) == pytest.approx(0.3 * cost)
+
+
+def test_a_family_with_many_anchors_counts_no_more_than_one_with_one() -> None:
+    many = [anchor("many", 100, 40)] * 9
+    once = line_through([anchor("many", 100, 40), anchor("one", 100, 10)])
+    assert line_through([*many, anchor("one", 100, 10)]).mean_ms(100) == pytest.approx(
+        once.mean_ms(100)
+    )
+    assert once.mean_ms(100) == pytest.approx(20)
+
+
+def test_small_networks_that_take_longer_per_unit_bend_the_line_but_not_all_the_way() -> None:
+    line = line_through([anchor("small", 10, 20), anchor("large", 1000, 1000)])
+    assert -math.log(2) / math.log(100) < line.slope < 0
+    assert 1000 < line.mean_ms(1000) < 2000
+
+
+def test_latency_is_what_the_phones_own_runs_say_with_the_band_and_the_p90() -> None:
+    found = emulated_latency(TWIN, calibration(), CPU, counted(60, lines=1_000_000))
+    assert isinstance(found, Latency)
+    assert found.value_ms == pytest.approx(0.4 * 80)  # 60 M instructions and 20 units of lines
+    assert found.lower_ms == pytest.approx(0.8 * found.value_ms)
+    assert found.upper_ms == pytest.approx(1.25 * 1.1 * found.value_ms)
+    assert "line through 3 anchors" in found.rule
+
+
+@pytest.mark.parametrize(
+    ("runs", "cpu", "millions", "reason"),
+    [
+        (calibration(kernels="before_xnnpack"), CPU, 60, "other than those that are counted"),
+        (calibration(["odd"]), CPU, 20, "1 of the phone's published networks were counted"),
+        (calibration(), "cortex-a53", 60, "0 of the phone's published networks were counted"),
+        (calibration(arithmetic=Arithmetic.INT8), CPU, 60, "0 of the phone's published networks"),
+        (calibration(), CPU, 200 * BEYOND + 1, "far from the phone's published networks"),
+        (calibration(), CPU, 20 / BEYOND - 1, "far from the phone's published networks"),
+    ],
+    ids=["kernels", "one anchor", "core", "arithmetic", "too large", "too small"],
+)
+def test_where_the_published_runs_say_nothing_there_is_no_number(
+    runs: Calibration, cpu: str, millions: float, reason: str
+) -> None:
+    found = emulated_latency(TWIN, runs, cpu, counted(millions))
+    assert isinstance(found, str)
+    assert reason in found
+
+
+def test_counts_of_two_runtimes_are_never_mixed() -> None:
+    header = "runtime,cpu,kernels,arithmetic,model," + ",".join(Count.__dataclass_fields__)
+    row = "{},cortex-a72,xnnpack,float32,net," + ",".join(["1"] * len(Count.__dataclass_fields__))
+    runtime, counts = read_counts("\n".join([header, row.format("a 1")]))
+    assert (runtime, len(counts)) == ("a 1", 1)
+    with pytest.raises(ValueError, match="counts of 2 runtimes"):
+        read_counts("\n".join([header, row.format("a 1"), row.format("a 2")]))
+
+
+def test_the_shipped_counts_are_of_today_and_their_bands_hold_the_truth() -> None:
+    twin = load_twin()
+    assert twin.runtime.startswith("ai-edge-litert ")
+    assert len(twin.counts) > 100
+    assert all(0.5 < band.lower < 1 < band.upper < 2 for _, band in twin.bands)
+    assert all(count.instructions > 5e6 for count in twin.counts.values())
+
+
+def miss(family: str, ratio: float) -> emulate_fit.Miss:
+    terms = terms_of("mobilenet_v1_1.0_224", 4)
+    assert terms is not None
+    setup = Setup(device="phone", threads=1, kernels="xnnpack")
+    row = Row(
+        setup=setup,
+        arithmetic=Arithmetic.FLOAT32,
+        model="net",
+        family=family,
+        terms=terms,
+        mean_ms=10 * ratio,
+        source="here",
+    )
+    return emulate_fit.Miss(row=row, predicted_ms=10)
+
+
+def test_a_band_that_was_made_with_the_truth_in_it_does_not_count_as_coverage() -> None:
+    same = [miss("a", 1.0), miss("a", 1.1), miss("b", 1.0), miss("b", 1.1)]
+    assert emulate_fit.coverage_percent(same) == 100
+    apart = [miss("a", 1.0), miss("a", 1.1), miss("b", 2.0), miss("b", 2.1)]
+    assert emulate_fit.coverage_percent(apart) == 0
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published tables are not here")
+def test_the_shipped_figures_are_those_of_the_published_tables() -> None:
+    twin = load_twin()
+    runs, _ = emulate_fit.counted_rows(PUBLISHED, twin.counts)
+    prices = emulate_fit.prices_of(runs, emulate_fit.by_count)
+    assert twin.line == pytest.approx(prices[1] / prices[0], abs=0.005)
+    others = emulate_fit.with_all_others(runs, emulate_fit.by_count)
+    for kernels, band in twin.bands:
+        found = emulate_fit.band([m for m in others if m.row.setup.kernels == kernels])
+        assert (band.lower, band.upper) == pytest.approx(found, abs=0.0006)
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published tables are not here")
+def test_no_prediction_of_a_run_knew_its_family() -> None:
+    twin = load_twin()
+    runs, _ = emulate_fit.counted_rows(PUBLISHED, twin.counts)
+    doubled = [
+        replace(run, row=replace(run.row, mean_ms=2 * run.row.mean_ms))
+        if run.row.family == "mobilenet_v2"
+        else run
+        for run in runs
+    ]
+    weigh = emulate_fit.by_count
+    before, after = (emulate_fit.with_all_others(part, weigh) for part in (runs, doubled))
+    for one, other in zip(before, after, strict=True):
+        if one.row.family == "mobilenet_v2":
+            assert other.predicted_ms == pytest.approx(one.predicted_ms, rel=1e-6)
