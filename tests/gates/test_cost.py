@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from weighin.gates.cost import Arithmetic, Kind, Lifetime, ModelCost, peak_bytes, read_cost
+from weighin.gates.cost import Arithmetic, Kind, ModelCost, read_cost
 from weighin.gates.devices.latency import load_cost_model, unknown_operators
 from weighin.gates.errors import SourceError
+from weighin.gates.tensors import Lifetime, alive_bytes
 from weighin.gates.variant import Format
 
 
@@ -159,7 +160,9 @@ def test_a_product_of_two_activations_is_not_taken_for_a_float_layer(tmp_path: P
     tensors = [Tensor((1, 16)), Tensor((4, 16)), Tensor((1, 4))]
     ops = [Op("FULLY_CONNECTED", (0, 1, -1), (2,))]
     cost = read_cost(tflite(tmp_path / "m.tflite", tensors, ops, [2]), Format.LITERT)
-    assert cost.arithmetics == (Arithmetic.OTHER,)
+    assert (cost.macs, cost.macs_of(Kind.PRODUCT), cost.terms.product_macs) == (64, 64, 64)
+    unknown = unknown_operators(load_cost_model(), cost.operators)
+    assert unknown == ("FULLY_CONNECTED (product)",)
 
 
 def test_a_custom_operator_is_listed_under_its_own_name(tmp_path: Path) -> None:
@@ -371,5 +374,211 @@ def test_resnet_20_has_its_published_multiply_adds(shared_dir: Path) -> None:
     )
 )
 def test_the_arena_is_between_the_largest_tensor_and_all_of_them(tensors: list[Lifetime]) -> None:
-    peak = peak_bytes(tensors)
+    peak = max(alive_bytes(tensors, 10), default=0)
     assert max((t.bytes for t in tensors), default=0) <= peak <= sum(t.bytes for t in tensors)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "inputs", "kind", "macs"),
+    [
+        (
+            "CONV_2D",
+            [Tensor((1, 8, 8, 16)), Tensor((16, 3, 3, 4), constant=True), Tensor((1, 8, 8, 16))],
+            (0, 1),
+            Kind.GROUPED,
+            8 * 8 * 16 * 3 * 3 * 4,
+        ),
+        (
+            "TRANSPOSE_CONV",
+            [
+                Tensor((1, 4, 4, 8)),
+                Tensor((4,), "INT32", constant=True),
+                Tensor((2, 3, 3, 8), constant=True),
+                Tensor((1, 8, 8, 2)),
+            ],
+            (1, 2, 0),
+            Kind.TRANSPOSED,
+            4 * 4 * 8 * 3 * 3 * 2,
+        ),
+        (
+            "BATCH_MATMUL",
+            [Tensor((2, 5, 7)), Tensor((2, 7, 3)), Tensor((2, 5, 3))],
+            (0, 1),
+            Kind.PRODUCT,
+            2 * 5 * 7 * 3,
+        ),
+        (
+            "BATCH_MATMUL",
+            [Tensor((2, 5, 7)), Tensor((7, 3), constant=True), Tensor((2, 5, 3))],
+            (0, 1),
+            Kind.FULLY_CONNECTED,
+            2 * 5 * 7 * 3,
+        ),
+    ],
+    ids=["four groups", "transposed", "of two activations", "with constant weights"],
+)
+def test_rarer_kinds_are_counted_as_kinds_of_their_own(
+    tmp_path: Path,
+    name: str,
+    tensors: list[Tensor],
+    inputs: tuple[int, ...],
+    kind: Kind,
+    macs: int,
+) -> None:
+    out = len(tensors) - 1
+    path = tflite(tmp_path / "m.tflite", tensors, [Op(name, inputs, (out,))], [out])
+    cost = read_cost(path, Format.LITERT)
+    assert (cost.operators[0].kind, cost.macs, cost.terms.macs) == (kind, macs, macs)
+    assert cost.arithmetics == (Arithmetic.FLOAT32,)
+    assert cost.unsized == ()
+
+
+@pytest.mark.parametrize("name", ["UNIDIRECTIONAL_SEQUENCE_LSTM", "MyFusedThing"])
+def test_work_that_nobody_counts_is_named(tmp_path: Path, name: str) -> None:
+    tensors = [Tensor((1, 16)), Tensor((1, 16))]
+    path = tflite(tmp_path / "m.tflite", tensors, [Op(name, (0,), (1,))], [1])
+    (told,) = read_cost(path, Format.LITERT).unsized
+    assert told.startswith("multiply-adds inside ")
+    assert told.endswith(name)
+
+
+def test_parameters_weights_and_zeros_are_read_from_the_file(tmp_path: Path) -> None:
+    """All weights of the small network are zero; shapes and paddings are no parameters."""
+    cost = read_cost(small_cnn(tmp_path / "m.tflite"), Format.LITERT)
+    assert cost.parameters == sum(w.count for w in cost.weights) == 36 + 36 + 32 + 5120
+    assert [(w.channels, w.zero_channels) for w in cost.weights] == [
+        (4, 4),
+        (4, 4),
+        (8, 8),
+        (10, 10),
+    ]
+    assert all(w.zeros == w.count for w in cost.weights)
+    assert cost.timeline == (4 * 320, 4 * 512, 4 * 768, 4 * 522)
+
+
+@pytest.mark.parametrize(
+    ("op", "data", "weights", "out", "kind", "macs"),
+    [
+        ("Conv", [1, 16, 8, 8], (16, 4, 3, 3), None, Kind.GROUPED, 8 * 8 * 16 * 9 * 4),
+        ("ConvTranspose", [1, 8, 4, 4], (8, 2, 3, 3), None, Kind.TRANSPOSED, 16 * 8 * 9 * 2),
+        ("MatMul", [1, 5, 7], None, None, Kind.PRODUCT, 5 * 7 * 5),
+    ],
+    ids=["four groups", "transposed", "of two activations"],
+)
+def test_rarer_kinds_of_onnx_are_counted_as_kinds_of_their_own(
+    tmp_path: Path,
+    op: str,
+    data: list[int],
+    weights: tuple[int, ...] | None,
+    out: Any,
+    kind: Kind,
+    macs: int,
+) -> None:
+    import numpy as np
+    from onnx import helper
+
+    if weights is None:
+        nodes = [
+            helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 1]),
+            helper.make_node("MatMul", ["x", "t"], ["y"]),
+        ]
+        path = onnx_model(tmp_path / "m.onnx", nodes, {}, x=data, y=out)
+    else:
+        extra = {"group": 4, "pads": [1, 1, 1, 1]} if op == "Conv" else {}
+        nodes = [helper.make_node(op, ["x", "w"], ["y"], **extra)]
+        path = onnx_model(
+            tmp_path / "m.onnx", nodes, {"w": np.ones(weights, np.float32)}, x=data, y=out
+        )
+    cost = read_cost(path, Format.ONNX)
+    assert (cost.terms.macs, cost.macs_of(kind)) == (macs, macs)
+    assert cost.unsized == ()
+
+
+def test_zeros_of_an_onnx_file_are_found_behind_their_zero_point(tmp_path: Path) -> None:
+    import numpy as np
+    from onnx import helper
+
+    stored = np.full((4, 2, 1, 1), 128, np.uint8)
+    stored[0] = 7
+    weights = {"w8": stored, "s": np.array(0.1, np.float32), "z": np.array(128, np.uint8)}
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w8", "s", "z"], ["w"]),
+        helper.make_node("Conv", ["x", "w"], ["y"]),
+    ]
+    cost = read_cost(onnx_model(tmp_path / "m.onnx", nodes, weights, x=[1, 2, 3, 3]), Format.ONNX)
+    (weight,) = cost.weights
+    assert (weight.type, weight.zeros, weight.channels, weight.zero_channels) == ("uint8", 6, 4, 3)
+    assert cost.parameters == 8
+
+
+@pytest.mark.parametrize(
+    ("op", "constants"),
+    [
+        ("ConstantOfShape", {"big": [2**20, 2**20]}),
+        ("Expand", {"one": [1], "big": [2**20, 2**20]}),
+        ("Range", {"zero": 0, "big": 2**40, "step": 1}),
+    ],
+    ids=str,
+)
+def test_a_small_file_that_asks_for_terabytes_is_not_given_them(
+    tmp_path: Path, op: str, constants: dict[str, Any]
+) -> None:
+    import numpy as np
+    from onnx import helper
+
+    weights = {name: np.array(value, np.int64) for name, value in constants.items()}
+    nodes = [
+        helper.make_node(op, list(constants), ["huge"]),
+        helper.make_node("Cast", ["huge"], ["h"], to=1),
+        helper.make_node("Add", ["x", "h"], ["y"]),
+    ]
+    path = onnx_model(tmp_path / "m.onnx", nodes, weights, x=[1])
+    with contextlib.suppress(SourceError):
+        assert read_cost(path, Format.ONNX).macs == 0
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    flips=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=4),
+    cut=st.integers(0, 60),
+)
+@pytest.mark.parametrize("fmt", [Format.ONNX, Format.ORT], ids=str)
+def test_a_damaged_file_is_a_source_error_or_a_cost_never_a_crash(
+    tmp_path_factory: pytest.TempPathFactory,
+    small_files: dict[Format, Path],
+    fmt: Format,
+    flips: list[tuple[int, int]],
+    cut: int,
+) -> None:
+    data = bytearray(small_files[fmt].read_bytes())
+    for at, value in flips:
+        data[at % len(data)] = value
+    path = tmp_path_factory.getbasetemp() / f"damaged{fmt.suffix}"
+    path.write_bytes(bytes(data[: len(data) - cut]))
+    with contextlib.suppress(SourceError):
+        assert isinstance(read_cost(path, fmt), ModelCost)
+
+
+@pytest.fixture(scope="module")
+def small_files(tmp_path_factory: pytest.TempPathFactory) -> dict[Format, Path]:
+    import onnxruntime
+
+    folder = tmp_path_factory.mktemp("small")
+    path = onnx_cnn(folder / "m.onnx")
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "m.ort")
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return {Format.ONNX: path, Format.ORT: folder / "m.ort"}
+
+
+def test_the_runtime_s_own_format_costs_what_its_onnx_file_costs(
+    small_files: dict[Format, Path],
+) -> None:
+    plain, own = (read_cost(path, fmt) for fmt, path in small_files.items())
+    assert own.unsized == ()
+    assert [own.macs_of(kind) for kind in Kind] == [plain.macs_of(kind) for kind in Kind]
+    assert own.parameters == plain.parameters

@@ -15,6 +15,7 @@ from weighin.gates.devices.walk import Map, Walk
 from weighin.gates.measurement import Measurement, Unreadable
 from weighin.gates.metric import Metric
 from weighin.gates.profile import load_profile
+from weighin.gates.usage import Usage
 from weighin.gates.variant import Format
 
 CONVERT = """
@@ -101,7 +102,7 @@ def test_a_digit_classifier_fits_ten_milliseconds_on_a_phone_or_says_why_nobody_
         Format.LITERT,
         artifact_sha256="0" * 64,
         runtime="ai-edge-litert 2.3.0",
-        inferences_per_hour=3600,
+        usage=Usage(inferences_per_second=1),
         now=datetime(2026, 11, 22, tzinfo=UTC),
     )
     assert isinstance(memory, Unreadable)

@@ -14,12 +14,14 @@ from weighin.gates.devices.predict import predict
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Metric, Origin
 from weighin.gates.profile import HOST, Calibration, DeviceProfile, load_profile, profile_names
+from weighin.gates.usage import Usage
 from weighin.gates.variant import Format
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 PHONES = tuple(load_profile(name) for name in profile_names() if name != HOST)
 CALIBRATED = [(p, c) for p in PHONES for c in p.calibrations]
 PIXEL_3 = load_profile("pixel-3")
+ONE_PER_SECOND = Usage(inferences_per_second=1)
 TINY = Terms(
     conv_macs=300_000,
     pointwise_macs=0,
@@ -61,7 +63,7 @@ def readings(
     profile: DeviceProfile,
     cost: ModelCost,
     fmt: Format = Format.LITERT,
-    per_hour: float | None = 3600.0,
+    usage: Usage | None = ONE_PER_SECOND,
 ) -> dict[Metric, Reading]:
     found = predict(
         profile,
@@ -69,7 +71,7 @@ def readings(
         fmt,
         artifact_sha256="a" * 64,
         runtime="ai-edge-litert 2.3.0",
-        inferences_per_hour=per_hour,
+        usage=usage,
         now=NOW,
     )
     assert len(found) == len({r.metric for r in found}) == 4
@@ -248,40 +250,6 @@ def test_peak_memory_is_refused_with_the_computed_lower_bound() -> None:
     assert f"{(25_000 + 4096) / 2**20:.3g} MiB" in why
 
 
-def test_energy_is_power_of_the_busy_cores_times_time_and_at_least_twofold_wide() -> None:
-    found = readings(PIXEL_3, model())
-    latency, energy = number(found[Metric.LATENCY_P90_MS]), number(found[Metric.ENERGY_MJ])
-    assert energy.value == pytest.approx(latency.value * 4 * 996.9 / 1000)
-    assert energy.upper == pytest.approx(latency.upper * 4 * 996.9 / 1000 * 2)
-    assert energy.lower == latency.lower
-    assert "freqbench" in dict(energy.conditions)["power source"]
-
-
-def test_battery_is_energy_times_use_over_charge_times_voltage() -> None:
-    found = readings(PIXEL_3, model(), per_hour=7200)
-    energy = number(found[Metric.ENERGY_MJ])
-    battery = number(found[Metric.BATTERY_PERCENT_PER_HOUR])
-    watt_hours = energy.upper / 1000 * 7200 / 3600
-    assert battery.upper == pytest.approx(100 * watt_hours / (2.915 * 3.85))
-    assert "7200 inferences per hour" in dict(battery.conditions)["use"]
-
-
-@pytest.mark.parametrize("per_hour", [None, float("nan"), -1.0, float("inf")], ids=str)
-def test_battery_without_a_rate_of_use_is_unreadable(per_hour: float | None) -> None:
-    found = readings(PIXEL_3, model(), per_hour=per_hour)
-    assert isinstance(found[Metric.ENERGY_MJ], Measurement)
-    assert "inferences per hour" in reason(found[Metric.BATTERY_PERCENT_PER_HOUR])
-
-
-def test_without_measured_power_or_battery_there_is_no_energy_or_battery() -> None:
-    silent = tuple(dataclasses.replace(c, power=None) for c in PIXEL_3.clusters)
-    found = readings(dataclasses.replace(PIXEL_3, clusters=silent), model())
-    assert "measured power" in reason(found[Metric.ENERGY_MJ])
-    assert "measured power" in reason(found[Metric.BATTERY_PERCENT_PER_HOUR])
-    found = readings(dataclasses.replace(PIXEL_3, battery=None), model())
-    assert "battery" in reason(found[Metric.BATTERY_PERCENT_PER_HOUR])
-
-
 def test_int8_published_before_todays_kernels_has_no_lower_end() -> None:
     """Nobody published both kernels, so nobody knows how much faster today's are."""
     terms = terms_of("mobilenet_v1_1.0_192", 1)
@@ -344,11 +312,11 @@ def test_more_of_any_term_is_never_predicted_to_be_faster(
 
 
 @settings(deadline=None, max_examples=50)
-@given(terms=any_terms, per_hour=st.floats(0, 1e6), which=st.sampled_from(PHONES))
+@given(terms=any_terms, rate=st.floats(0.001, 300), which=st.sampled_from(PHONES))
 def test_an_unknown_operator_never_gets_a_number(
-    terms: Terms, per_hour: float, which: DeviceProfile
+    terms: Terms, rate: float, which: DeviceProfile
 ) -> None:
     terms = dataclasses.replace(terms, layers=min(terms.layers, 20))
     cost = model(terms, Arithmetic.FLOAT32, Operator(name="NEW_OPERATOR", moved_bytes=0))
-    for reading in readings(which, cost, per_hour=per_hour).values():
+    for reading in readings(which, cost, usage=Usage(inferences_per_second=rate)).values():
         assert isinstance(reading, Unreadable)

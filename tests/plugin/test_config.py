@@ -40,6 +40,11 @@ def test_the_commented_example_of_the_template_is_valid_too() -> None:
     ("text", "expected"),
     [
         pytest.param(MODEL + "recipies = []", "models.digits.recipies: unknown key (did you mean 'recipes'?); allowed: evaluation,", id="unknown-key-in-model"),
+        pytest.param(MODEL + "inferences_per_hour = 7200", "models.digits.inferences_per_hour: is now written [models.digits.usage] inferences_per_second = 2", id="rate-of-use-as-it-was"),
+        pytest.param(MODEL + "usage = { minutes_per_day = 30 }", "models.digits.usage.inferences_per_second: is missing, and must be set", id="use-without-rate"),
+        pytest.param(MODEL + "usage = { inferences_per_second = 2, minutes_per_day = 1441 }", "models.digits.usage.minutes_per_day: input should be less than or equal to 1440, not 1441", id="longer-than-a-day"),
+        pytest.param(MODEL + "usage = { inferences_per_second = 0 }", "models.digits.usage.inferences_per_second: input should be greater than 0, not 0", id="never-used"),
+        pytest.param(MODEL + "usage = { inferences_per_second = 2, minutes_pr_day = 2 }", "models.digits.usage.minutes_pr_day: unknown key (did you mean 'minutes_per_day'?)", id="unknown-key-of-use"),
         pytest.param("[chanel]\nname='x'", "chanel: unknown key (did you mean 'channel'?)", id="unknown-table"),
         pytest.param("[build]\nworkers = 'two'", "build.workers: input should be a valid integer, not 'two'", id="wrong-type"),
         pytest.param("[build]\nworkers = 0", "build.workers: input should be greater than or equal to 1, not 0", id="out-of-range"),

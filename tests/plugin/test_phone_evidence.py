@@ -16,9 +16,11 @@ from weighin.gates.judge import Check, Outcome, judge
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Budget, Metric, Origin
+from weighin.gates.profile import load_profile
 from weighin.gates.stats import Interval
+from weighin.gates.usage import Usage
 from weighin.gates.variant import Format
-from weighin.plugin.phones import PREDICTED, known_on_phone, predict_file
+from weighin.plugin.phones import PREDICTED, Phones
 from weighin.plugin.planning import plan_for
 from weighin.plugin.project import open_project
 
@@ -62,8 +64,10 @@ def run_of(path: Path, **changes: object) -> PhoneRun:
     return replace(run, **changes)  # type: ignore[arg-type]
 
 
-def known(path: Path, own: Path, per_hour: float | None = 60.0) -> dict[Metric, Reading]:
-    readings = known_on_phone(path, Format.LITERT, sha256_of(path), DEVICE, per_hour, MOMENT, own)
+def known(path: Path, own: Path, rate: float | None = 1.0) -> dict[Metric, Reading]:
+    usage = None if rate is None else Usage(inferences_per_second=rate)
+    phones = Phones(own, usage, NOW, MOMENT.max_age)
+    readings = phones.known(path, Format.LITERT, sha256_of(path), DEVICE)
     assert sorted(reading.metric for reading in readings) == sorted(PREDICTED)
     return {reading.metric: reading for reading in readings}
 
@@ -91,12 +95,10 @@ def test_a_run_stands_before_the_prediction_and_passes_a_budget_that_asks_for_a_
 
 
 def test_without_a_run_the_prediction_is_what_it_was(tmp_path: Path, tiny_tflite: Path) -> None:
-    predicted = predict_file(
-        tiny_tflite, Format.LITERT, sha256_of(tiny_tflite), DEVICE, 60.0, NOW, tmp_path
-    )
+    predicted = known(tiny_tflite, tmp_path / "nothing")
     other = replace(run_of(tiny_tflite), artifact_sha256="e" * 64)
     append_run(tmp_path, other)
-    assert set(known(tiny_tflite, tmp_path).values()) == set(predicted)
+    assert known(tiny_tflite, tmp_path) == predicted
 
 
 def test_an_old_run_is_no_longer_looked_at(tmp_path: Path, tiny_tflite: Path) -> None:
@@ -134,7 +136,7 @@ def test_a_run_without_a_number_replaces_the_prediction_with_its_reason(
 
 def test_battery_follows_from_measured_energy(tmp_path: Path, tiny_tflite: Path) -> None:
     append_run(tmp_path, run_of(tiny_tflite, energy_mj=Interval(value=10, lower=9, upper=11)))
-    battery = known(tiny_tflite, tmp_path, per_hour=3600)[Metric.BATTERY_PERCENT_PER_HOUR]
+    battery = known(tiny_tflite, tmp_path, rate=1.0)[Metric.BATTERY_PERCENT_PER_HOUR]
     assert isinstance(battery, Measurement)
     assert battery.origin is Origin.DEVICE
     joules = 2800 * 3.6 * 3.85
@@ -149,6 +151,27 @@ def test_no_battery_is_predicted_for_a_model_that_does_not_run(
     battery = known(tiny_tflite, tmp_path)[Metric.BATTERY_PERCENT_PER_HOUR]
     assert isinstance(battery, Unreadable)
     assert "it crashed" in battery.reason
+
+
+def test_energy_follows_from_measured_latency_and_power_and_says_that_it_is_predicted(
+    tmp_path: Path, tiny_tflite: Path
+) -> None:
+    append_run(tmp_path, run_of(tiny_tflite))
+    energy = known(tiny_tflite, tmp_path)[Metric.ENERGY_MJ]
+    assert isinstance(energy, Measurement)
+    assert energy.origin is Origin.PREDICTED
+    power = load_profile(DEVICE).active_mw(4)
+    assert power is not None
+    assert energy.value == pytest.approx(12.5 * power.mw / 1e3)
+
+
+def test_the_power_of_a_delegate_is_not_that_of_the_cores(
+    tmp_path: Path, tiny_tflite: Path
+) -> None:
+    append_run(tmp_path, run_of(tiny_tflite, delegate="gpu"))
+    energy = known(tiny_tflite, tmp_path)[Metric.ENERGY_MJ]
+    assert isinstance(energy, Unreadable)
+    assert "power of the gpu delegate" in energy.reason
 
 
 def test_a_damaged_file_of_runs_decides_nothing(tmp_path: Path, tiny_tflite: Path) -> None:

@@ -52,7 +52,7 @@ def model(**changed: Any) -> dict[str, Any]:
         pytest.param(model(recipes=["float32"]), id="recipes"),
         pytest.param(model(devices=["host"]), id="devices"),
         pytest.param(model(formats=["onnx"]), id="formats"),
-        pytest.param(model(inferences_per_hour=9), id="use"),
+        pytest.param(model(usage={"inferences_per_second": 9}), id="use"),
         pytest.param(model(teacher="big/1"), id="teacher"),
         pytest.param(model(recipes=["float32", "int8", "auto"]), id="search"),
         pytest.param(model(tuning="t.npz"), id="tuning-data"),

@@ -7,7 +7,7 @@ faster than a float32 one. Whatever cannot be counted is named, never left out o
 What this module does not do: it runs no model and knows no device.
 """
 
-from collections.abc import Iterable
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,20 +16,21 @@ from typing import assert_never
 from weighin.gates.errors import SourceError
 from weighin.gates.variant import Format
 
-_UNCOUNTED = {
-    Format.ORT: "its operators are those of the .onnx file, fused for one runtime",
-    Format.EXECUTORCH: "its operators are inside of what was handed to XNNPACK",
-    Format.COREML: "its operators are Core ML's own",
-}
-
 
 class Kind(StrEnum):
-    """Operator kinds that multiply and add, told apart because their speed differs."""
+    """Operator kinds that multiply and add, told apart because their speed differs.
+
+    ``grouped`` is a convolution of several groups that is not depthwise, ``product`` the matrix
+    product of two activations (attention).
+    """
 
     CONV = "conv"
     POINTWISE = "pointwise"
     DEPTHWISE = "depthwise"
     FULLY_CONNECTED = "fully_connected"
+    GROUPED = "grouped"
+    TRANSPOSED = "transposed"
+    PRODUCT = "product"
 
 
 class Arithmetic(StrEnum):
@@ -60,6 +61,9 @@ class Terms:
         activation_bytes: Bytes of activations read and written, summed over operators.
         weight_bytes: Bytes of constants as they are executed.
         layers: Operators executed.
+        grouped_macs: MACs of grouped convolutions that are not depthwise.
+        transposed_macs: MACs of transposed convolutions.
+        product_macs: MACs of matrix products of two activations.
     """
 
     conv_macs: int
@@ -69,12 +73,46 @@ class Terms:
     activation_bytes: int
     weight_bytes: int
     layers: int
+    grouped_macs: int = 0
+    transposed_macs: int = 0
+    product_macs: int = 0
 
     @property
     def macs(self) -> int:
         """All multiply-adds."""
         dense = self.conv_macs + self.pointwise_macs + self.fully_connected_macs
-        return dense + self.depthwise_macs
+        return dense + self.depthwise_macs + self.rare_macs
+
+    @property
+    def rare_macs(self) -> int:
+        """MACs of the kinds that few published networks have."""
+        return self.grouped_macs + self.transposed_macs + self.product_macs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """One constant that an operator multiplies with.
+
+    Attributes:
+        name: Its name in the file.
+        type: How it is stored, such as ``float16``.
+        shape: Its sides.
+        zeros: How many of its values mean zero; ``None`` if they were not looked at.
+        channels: Output channels.
+        zero_channels: Output channels of nothing but zeros: a structured pruning removes them.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    zeros: int | None = None
+    channels: int = 0
+    zero_channels: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many values it has."""
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +125,14 @@ class Operator:
         macs: Multiply-adds; 0 for operators that do not multiply matrices.
         kind: Set exactly when the operator's multiply-adds were counted.
         arithmetic: Set exactly when ``kind`` is.
+        written_bytes: Activation bytes written; the rest of ``moved_bytes`` is read.
+        weight_bytes: Bytes of constants read, as they are executed.
+        types: Types of the activations read and written, each once, such as ``float32``.
+        inputs: Names of the activations read.
+        outputs: Names of what it writes.
+        weight: Name of its :class:`Weight`; empty if it has none.
+        dynamic: Whether a size that it reads or writes is only known at run time.
+        delegate: The delegate that the file hands it to; empty if it names none.
     """
 
     name: str
@@ -94,6 +140,19 @@ class Operator:
     macs: int = 0
     kind: Kind | None = None
     arithmetic: Arithmetic | None = None
+    written_bytes: int = 0
+    weight_bytes: int = 0
+    types: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    weight: str = ""
+    dynamic: bool = False
+    delegate: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it writes: the only name that operators have in most files."""
+        return self.outputs[0] if self.outputs else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +165,9 @@ class ModelCost:
         weight_bytes: Bytes of constants as they are executed (float16 widened to float32).
         arena_bytes: Most activation bytes alive at once: no runtime can use less.
         unsized: What could not be counted (unknown shapes, several subgraphs), in words.
+        parameters: Values of the constants that training set: weights, biases, scales.
+        weights: The constants that operators multiply with, each once.
+        timeline: Activation bytes alive while each operator runs.
     """
 
     format: Format
@@ -113,6 +175,9 @@ class ModelCost:
     weight_bytes: int
     arena_bytes: int
     unsized: tuple[str, ...] = ()
+    parameters: int = 0
+    weights: tuple[Weight, ...] = ()
+    timeline: tuple[int, ...] = ()
 
     @property
     def terms(self) -> Terms:
@@ -125,6 +190,9 @@ class ModelCost:
             activation_bytes=sum(op.moved_bytes for op in self.operators),
             weight_bytes=self.weight_bytes,
             layers=len(self.operators),
+            grouped_macs=self.macs_of(Kind.GROUPED),
+            transposed_macs=self.macs_of(Kind.TRANSPOSED),
+            product_macs=self.macs_of(Kind.PRODUCT),
         )
 
     @property
@@ -154,23 +222,6 @@ class ModelCost:
         return sum(op.macs for op in chosen if arithmetic in (None, op.arithmetic))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifetime:
-    """One activation tensor: its bytes, the step that writes it, the last step that reads it."""
-
-    bytes: int
-    born: int
-    dies: int
-
-
-def peak_bytes(lifetimes: Iterable[Lifetime]) -> int:
-    """Most bytes alive in any one step, with perfect packing."""
-    tensors = tuple(lifetimes)
-    steps = {t.born for t in tensors}
-    alive = (sum(t.bytes for t in tensors if t.born <= s <= t.dies) for s in steps)
-    return max(alive, default=0)
-
-
 def read_cost(path: Path, fmt: Format) -> ModelCost:
     """Read what the model in ``path`` costs.
 
@@ -187,7 +238,15 @@ def read_cost(path: Path, fmt: Format) -> ModelCost:
             from weighin.gates.cost_onnx import read_onnx
 
             return read_onnx(path)
-        case Format.ORT | Format.EXECUTORCH | Format.COREML:
-            raise SourceError(f"{path.name}: nothing is predicted for it: {_UNCOUNTED[fmt]}")
+        case Format.ORT:
+            from weighin.gates.cost_ort import read_ort
+
+            return read_ort(path)
+        case Format.EXECUTORCH:
+            from weighin.gates.cost_pte import read_pte
+
+            return read_pte(path)
+        case Format.COREML:
+            raise SourceError(f"{path.name}: not counted: its operators are Core ML's own")
         case _:
             assert_never(fmt)

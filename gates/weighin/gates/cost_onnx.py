@@ -1,40 +1,30 @@
-"""Costs from an ``.onnx`` file, by ONNX shape inference at batch size one."""
+"""Costs from an ``.onnx`` file, by ONNX shape inference at batch size one.
+
+Constants that graphs compute for themselves (shapes, mostly) are computed here as every runtime
+does when it loads, but only small ones: a file may ask for terabytes.
+"""
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weighin.gates.cost import Arithmetic, Kind, Lifetime, ModelCost, Operator, peak_bytes
+from weighin.gates.cost import ModelCost
+from weighin.gates.cost_onnx_graph import Graph, Node, cost_of
 from weighin.gates.errors import SourceError
+from weighin.gates.tensors import Value
 from weighin.gates.variant import Format
 
-_CONVOLUTIONS = {"Conv", "ConvInteger", "QLinearConv", "FusedConv"}
-_PRODUCTS = {"Gemm", "MatMul", "MatMulInteger", "QLinearMatMul", "FusedMatMul"}
-_WEIGHT_INPUT = {"QLinearConv": 3, "QLinearMatMul": 3}
-_INTEGER = {"INT8", "UINT8", "INT4", "UINT4"}
+_SMALL = 1024
 _SHAPE_ARITHMETIC = {
     "Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Expand", "Gather",
     "Identity", "Mul", "Range", "Reshape", "Shape", "Slice", "Squeeze", "Sub", "Transpose",
     "Unsqueeze", "Where",
 }  # fmt: skip
+_MOST_COMPUTED = 20_000
+_MOST_ROUNDS = 8
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _NESTED = {"If", "Loop", "Scan"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """One edge of the graph: shape (``None`` when not known), type name, whether constant."""
-
-    shape: tuple[int, ...] | None
-    type: str
-    item_bytes: float
-    constant: bool
-
-    @property
-    def bytes(self) -> int:
-        """Size of its values; 0 when the shape is not known (it is then named as unsized)."""
-        return math.ceil(math.prod(self.shape) * self.item_bytes) if self.shape is not None else 0
+_NAMES = {"float": "float32", "double": "float64"}
 
 
 def read_onnx(path: Path) -> ModelCost:
@@ -43,207 +33,230 @@ def read_onnx(path: Path) -> ModelCost:
     Raises:
         SourceError: the file is not a readable ONNX model.
     """
-    graph = _open(path)
-    values = _values(graph)
-    makers = {name: node for node in graph.node for name in node.output}
-    constants = {name for name, value in values.items() if value.constant}
-    folded, executed = _split(graph.node, constants)
-    _fold(values, folded)
-    used = {name for node in executed for name in node.input if name}
-    return ModelCost(
-        format=Format.ONNX,
-        operators=tuple(_operator(node, values, makers) for node in executed),
-        weight_bytes=sum(values[n].bytes for n in used if n in values and values[n].constant),
-        arena_bytes=peak_bytes(_lifetimes(executed, values, [o.name for o in graph.output])),
-        unsized=tuple(_unsized(executed, values)),
-    )
+    graph, tensors = _open(path)
+    try:
+        return cost_of(
+            Graph(
+                nodes=tuple(_node(node) for node in graph.node),
+                values=_values(graph, tensors),
+                outputs=tuple(output.name for output in graph.output),
+                stored=lambda name: _stored(tensors.get(name)),
+            ),
+            Format.ONNX,
+        )
+    except _DAMAGE as error:
+        raise SourceError(f"{path}: damaged ONNX model ({error}); export it again") from error
 
 
-def _open(path: Path) -> Any:
-    """The graph at batch one, its shape arithmetic computed, its shapes inferred."""
+def _open(path: Path) -> tuple[Any, dict[str, Any]]:
+    """The graph at batch one, its shapes inferred, and its constants by name."""
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import Error
 
     try:
-        model = onnx.load(str(path), load_external_data=False)
+        model = onnx.load_model_from_string(path.read_bytes())
         for value in model.graph.input:
             dims = value.type.tensor_type.shape.dim
             if len(dims) and not dims[0].HasField("dim_value"):
                 dims[0].dim_value = 1
-        _compute_constants(model)
-        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except (DecodeError, onnx.shape_inference.InferenceError, ValueError, TypeError) as error:
+        stored = list(model.graph.initializer)
+        _only_declare_large_constants(model.graph)
+        model = _settle(model)
+    except (Error, *_DAMAGE) as error:
         raise SourceError(
             f"{path}: not a readable ONNX model ({error}); export it again"
         ) from error
     if not len(model.graph.node):
         raise SourceError(f"{path}: an ONNX model without operators; export it again")
-    return model.graph
+    return model.graph, {tensor.name: tensor for tensor in (*model.graph.initializer, *stored)}
 
 
-def _compute_constants(model: Any) -> None:
-    """Replace operators on constants by their results, as every runtime does when it loads.
+def _settle(model: Any) -> Any:
+    """Infer shapes and compute what follows from them, until nothing new follows.
 
-    Without this, shapes that exporters compute inside the graph stay unknown.
+    ONNX's own propagation of values is not used: it makes whatever a file asks for.
     """
     import onnx
-    from onnx.reference import ReferenceEvaluator
 
-    graph = model.graph
-    external = {t.name for t in graph.initializer if t.data_location == t.EXTERNAL}
-    known = {t.name for t in graph.initializer} - external
-    folded, _ = _split([n for n in graph.node if n.op_type in _SHAPE_ARITHMETIC], known)
-    needed = {name for node in folded for name in node.input}
-    names = [name for node in folded for name in node.output if name]
-    if not names:
-        return
-    constants = onnx.helper.make_graph(
-        list(folded),
-        "constants",
-        [],
-        [onnx.ValueInfoProto(name=name) for name in names],
-        [t for t in graph.initializer if t.name in needed],
-    )
-    runnable = onnx.helper.make_model(constants, opset_imports=model.opset_import)
-    results: Any = ReferenceEvaluator(runnable).run(names, {})
-    done = set(names)
-    rest = [node for node in graph.node if not done.intersection(node.output)]
+    for _ in range(_MOST_ROUNDS):
+        _compute_constants(model)
+        model = onnx.shape_inference.infer_shapes(model)
+        if not _compute_shapes(model.graph):
+            break
+    return model
+
+
+def _compute_shapes(graph: Any) -> bool:
+    """Replace operators that ask for a known shape by the answer; whether there were any."""
+    import numpy as np
+    import onnx
+
+    known = {info.name: info.type.tensor_type for info in (*graph.input, *graph.value_info)}
+    rest: list[Any] = []
+    for node in graph.node:
+        sides = _known_sides(known.get(node.input[0])) if node.op_type == "Shape" else None
+        if sides is None:
+            rest.append(node)
+            continue
+        numbers = {attribute.name: attribute.i for attribute in node.attribute}
+        part = sides[numbers.get("start", 0) : numbers.get("end", len(sides))]
+        graph.initializer.append(
+            onnx.numpy_helper.from_array(np.array(part, np.int64), node.output[0])
+        )
+    found = len(rest) < len(graph.node)
     del graph.node[:]
     graph.node.extend(rest)
-    arrays = zip(names, results, strict=True)
-    graph.initializer.extend(onnx.numpy_helper.from_array(a, n) for n, a in arrays)
-
-
-def _split(nodes: Iterable[Any], constants: set[str]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Nodes that depend on constants only, and the rest, both in graph order."""
-    known, folded, rest = set(constants), list[Any](), list[Any]()
-    for node in nodes:
-        if all(name in known for name in node.input if name):
-            known.update(node.output)
-            folded.append(node)
-        else:
-            rest.append(node)
-    return tuple(folded), tuple(rest)
-
-
-def _values(graph: Any) -> dict[str, _Value]:
-    found: dict[str, _Value] = {}
-    for info in (*graph.input, *graph.value_info, *graph.output):
-        kind = info.type.tensor_type
-        dims = kind.shape.dim if kind.HasField("shape") else None
-        known = dims is not None and all(d.HasField("dim_value") for d in dims)
-        shape = tuple(int(d.dim_value) for d in dims) if known and dims is not None else None
-        found[info.name] = _value(shape, kind.elem_type, constant=False)
-    for tensor in graph.initializer:
-        found[tensor.name] = _value(tuple(tensor.dims), tensor.data_type, constant=True)
     return found
 
 
-def _value(shape: tuple[int, ...] | None, data_type: int, *, constant: bool) -> _Value:
+def _known_sides(kind: Any) -> tuple[int, ...] | None:
+    if kind is None or not kind.HasField("shape"):
+        return None
+    if not all(side.HasField("dim_value") for side in kind.shape.dim):
+        return None
+    return tuple(int(side.dim_value) for side in kind.shape.dim)
+
+
+def _only_declare_large_constants(graph: Any) -> None:
+    """Make inputs of them: inference needs their shapes, and is slow with their values."""
     import onnx
 
-    name = onnx.TensorProto.DataType.Name(data_type)
-    if name in {"INT4", "UINT4"}:
-        return _Value(shape, name, 0.5, constant)
-    if name in {"UNDEFINED", "STRING"}:
-        return _Value(None, name, 0, constant)
-    size = onnx.helper.tensor_dtype_to_np_dtype(data_type).itemsize
-    return _Value(shape, name, size, constant)
-
-
-def _fold(values: dict[str, _Value], folded: tuple[Any, ...]) -> None:
-    """Mark the results of folded nodes as constants; dequantized ones keep their stored size."""
-    for node in folded:
-        for name in (name for name in node.output if name in values):
-            old = values[name]
-            stored = values[node.input[0]] if node.op_type == "DequantizeLinear" else old
-            values[name] = _Value(old.shape, old.type, stored.item_bytes, constant=True)
-
-
-def _operator(node: Any, values: dict[str, _Value], makers: dict[str, Any]) -> Operator:
-    touched = [values[n] for n in (*node.input, *node.output) if n in values]
-    moved = sum(v.bytes for v in touched if not v.constant)
-    counted = _count(node, values)
-    if counted is None:
-        return Operator(name=node.op_type, moved_bytes=moved)
-    kind, macs = counted
-    arithmetic = _arithmetic(node, values, makers)
-    return Operator(
-        name=node.op_type, moved_bytes=moved, macs=macs, kind=kind, arithmetic=arithmetic
+    kept = list(graph.initializer)
+    del graph.initializer[:]
+    graph.initializer.extend(tensor for tensor in kept if _is_small(tensor))
+    graph.input.extend(
+        onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        for tensor in kept
+        if not _is_small(tensor)
     )
 
 
-def _count(node: Any, values: dict[str, _Value]) -> tuple[Kind, int] | None:
-    """Kind and multiply-adds; ``None`` for other operators and for unknown shapes."""
-    if node.op_type not in _CONVOLUTIONS | _PRODUCTS:
-        return None
-    weights = _shape(node.input[_WEIGHT_INPUT.get(node.op_type, 1)], values)
-    out = _shape(node.output[0], values)
-    if weights is None or out is None:
-        return None
-    if node.op_type in _PRODUCTS:
-        transposed = any(a.name == "transB" and a.i for a in node.attribute)
-        return Kind.FULLY_CONNECTED, math.prod(out) * weights[-1 if transposed else -2]
-    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
-    macs = math.prod(out) * math.prod(weights[1:])
-    if groups > 1 and weights[1] == 1:
-        return Kind.DEPTHWISE, macs
-    return (Kind.POINTWISE if set(weights[2:]) == {1} else Kind.CONV), macs
+def _compute_constants(model: Any) -> None:
+    """Replace small operators on constants by their results, as runtimes do when they load.
+
+    Without this, shapes that exporters compute inside the graph stay unknown.
+    """
+    graph = model.graph
+    known = {t.name: t for t in graph.initializer if _is_small(t)}
+    rest: list[Any] = []
+    budget = _MOST_COMPUTED
+    for node in graph.node:
+        computable = node.op_type in _SHAPE_ARITHMETIC and all(n in known for n in node.input if n)
+        budget -= computable
+        made = _results(model, node, known) if computable and budget > 0 else None
+        if made is None:
+            rest.append(node)
+            continue
+        known |= {t.name: t for t in made if _is_small(t)}
+        graph.initializer.extend(made)
+    del graph.node[:]
+    graph.node.extend(rest)
 
 
-def _shape(name: str, values: dict[str, _Value]) -> tuple[int, ...] | None:
-    return values[name].shape if name in values else None
+def _results(model: Any, node: Any, known: dict[str, Any]) -> list[Any] | None:
+    """What a node on constants makes; ``None`` if that is large or cannot be computed."""
+    import numpy as np
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+        tensor = onnx.TensorProto()
+        tensor.CopyFrom(node.attribute[0].t)
+        tensor.name = node.output[0]
+        return [tensor]
+    try:
+        inputs = [onnx.numpy_helper.to_array(known[n]) for n in node.input if n]
+        if _result_size(node, inputs) > _SMALL:
+            return None
+        evaluator: Any = ReferenceEvaluator(_alone(model, node, known))
+        with np.errstate(all="ignore"):
+            arrays = evaluator.run(None, {})
+        named = zip(node.output, arrays, strict=True)
+        return [onnx.numpy_helper.from_array(array, name) for name, array in named]
+    except _DAMAGE:
+        return None  # its result stays of unknown shape, and is named as such
 
 
-def _arithmetic(node: Any, values: dict[str, _Value], makers: dict[str, Any]) -> Arithmetic:
-    """Which kernel runs: explicit integer operators, or the quantize/dequantize pattern."""
-    if node.op_type in {"ConvInteger", "MatMulInteger"}:
-        return Arithmetic.DYNAMIC_INT8
-    if node.op_type in {"QLinearConv", "QLinearMatMul"}:
-        return Arithmetic.INT8
-    data, weights = node.input[0], node.input[1]
-    types = tuple(_dequantized_from(name, values, makers) for name in (data, weights))
-    match (*types, values[data].type if data in values else ""):
-        case ("INT8" | "UINT8", "INT8" | "UINT8", _):
-            return Arithmetic.INT8
-        case ("", kind, _) if kind in _INTEGER:
-            return Arithmetic.WEIGHT_ONLY
-        case ("", "", "FLOAT"):
-            return Arithmetic.FLOAT32
-        case ("", "", "FLOAT16"):
-            return Arithmetic.FLOAT16
+def _is_small(tensor: Any) -> bool:
+    return tensor.data_location != tensor.EXTERNAL and math.prod(tensor.dims) <= _SMALL
+
+
+def _result_size(node: Any, inputs: list[Any]) -> float:
+    """How many values a node would make at most, before anybody makes them."""
+    match node.op_type:
+        case "Constant":
+            return max((math.prod(a.t.dims) for a in node.attribute), default=0)
+        case "ConstantOfShape" | "Expand":
+            sides = [abs(int(side)) for side in inputs[-1].flatten()]
+            return math.prod(sides) * max((float(i.size) for i in inputs[:-1]), default=1.0)
+        case "Range":
+            start, limit, step = (float(i.flatten()[0]) for i in inputs)
+            return abs(limit - start) / abs(step) if step else math.inf
+        case "Gather" | "Where" | "Add" | "Sub" | "Mul" | "Div" | "Equal":
+            return math.prod(max(1, i.size) for i in inputs)
         case _:
-            return Arithmetic.OTHER
+            return sum(i.size for i in inputs)
 
 
-def _dequantized_from(name: str, values: dict[str, _Value], makers: dict[str, Any]) -> str:
-    maker = makers.get(name)
-    if maker is None or maker.op_type != "DequantizeLinear":
-        return ""
-    source = values.get(maker.input[0])
-    return source.type if source else ""
+def _alone(model: Any, node: Any, known: dict[str, Any]) -> Any:
+    """A model of one node and its constants."""
+    import onnx
+
+    graph = onnx.helper.make_graph(
+        [node],
+        "constants",
+        [],
+        [onnx.ValueInfoProto(name=name) for name in node.output],
+        [known[name] for name in dict.fromkeys(node.input) if name],
+    )
+    return onnx.helper.make_model(graph, opset_imports=model.opset_import)
 
 
-def _lifetimes(
-    nodes: tuple[Any, ...], values: dict[str, _Value], outputs: list[str]
-) -> Iterator[Lifetime]:
-    born: dict[str, int] = {}
-    dies = dict.fromkeys(outputs, len(nodes))
-    for at, node in enumerate(nodes):
-        for name in (*node.input, *node.output):
-            born.setdefault(name, at if name in node.output else 0)
-            dies[name] = max(dies.get(name, 0), at)
-    for name, start in born.items():
-        if name in values and not values[name].constant:
-            yield Lifetime(bytes=values[name].bytes, born=start, dies=dies[name])
+def _node(node: Any) -> Node:
+    numbers = {a.name: a.i for a in node.attribute}
+    return Node(
+        op=node.op_type,
+        domain=node.domain,
+        inputs=tuple(node.input),
+        outputs=tuple(node.output),
+        groups=numbers.get("group", 1),
+        transposed=bool(numbers.get("transB", 0)),
+        nested=node.op_type in _NESTED,
+    )
 
 
-def _unsized(nodes: tuple[Any, ...], values: dict[str, _Value]) -> Iterator[str]:
-    for nested in sorted({node.op_type for node in nodes} & _NESTED):
-        yield f"operators inside {nested}"
-    names = {name for node in nodes for name in (*node.input, *node.output) if name}
-    for name in sorted(names):
-        if name not in values:
-            yield f"value {name} without a type"
-        elif values[name].shape is None:
-            yield f"value {name} of unknown shape"
+def _values(graph: Any, tensors: dict[str, Any]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for info in (*graph.input, *graph.value_info, *graph.output):
+        kind = info.type.tensor_type
+        found[info.name] = value_of(_known_sides(kind), kind.elem_type, constant=False)
+    for tensor in tensors.values():
+        found[tensor.name] = value_of(tuple(tensor.dims), tensor.data_type, constant=True)
+    return found
+
+
+def value_of(shape: tuple[int, ...] | None, data_type: int, *, constant: bool) -> Value:
+    """An edge from ONNX's number of a type.
+
+    Raises:
+        ValueError: the number is no type of ONNX's.
+    """
+    import onnx
+
+    name = onnx.TensorProto.DataType.Name(data_type).lower()
+    if name in {"undefined", "string"}:
+        return Value(None, name, 0, constant)
+    small = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2, "float4e2m1": 4}
+    bits = small.get(name) or 8 * onnx.helper.tensor_dtype_to_np_dtype(data_type).itemsize
+    return Value(shape, _NAMES.get(name, name), bits, constant)
+
+
+def _stored(tensor: Any) -> bytes | None:
+    """The bytes of an initializer; ``None`` if it is none, or in another file."""
+    import onnx
+
+    if tensor is None or tensor.data_location == tensor.EXTERNAL:
+        return None
+    if tensor.raw_data:
+        return bytes(tensor.raw_data)
+    return bytes(onnx.numpy_helper.to_array(tensor).tobytes())

@@ -24,21 +24,26 @@ COMMANDS = (
     "pull",
     "verify",
     "device",
+    "inspect",
     "plan-samples",
     "doctor",
 )
 INTERRUPTED = 130
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; each command's module declares its own part."""
+def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of the commands; each command's module declares its own part.
+
+    Args:
+        names: Which of them. Importing the modules of all takes longer than some take to run.
+    """
     parser = argparse.ArgumentParser(
         prog="weighin",
         description="A model weighs in before the phone: build, gate, release and pull variants.",
         epilog="Start with `weighin demo`, or `weighin init` in your own repository.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
+    for name in names:
         module = importlib.import_module(f"weighin.plugin.commands.{name.replace('-', '_')}")
         command = commands.add_parser(
             name,
@@ -54,7 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; errors are one message, never a traceback."""
-    args = build_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    named = [name for name in COMMANDS if given and name == given[0]]
+    args = build_parser(named or COMMANDS).parse_args(given)
     try:
         code: int = args.run(args)
     except WeighinError as error:

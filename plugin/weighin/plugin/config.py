@@ -12,6 +12,7 @@ from weighin.gates.errors import ConfigError
 from weighin.gates.meters.metrics import ACCURACY, QualityMetric, quality_metric
 from weighin.gates.metric import Budget
 from weighin.gates.profile import HOST
+from weighin.gates.usage import MINUTES_OF_A_DAY, Usage
 from weighin.gates.variant import Format
 from weighin.plugin.config_budget import DEFAULT, BudgetTable, BudgetValue, budget_of
 from weighin.plugin.describe import Meaning, Preprocessing
@@ -160,6 +161,15 @@ class MetricConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsageConfig:
+    """``[models.NAME.usage]``: how the app uses the model, for what it takes from the battery."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    inferences_per_second: _Positive
+    minutes_per_day: Annotated[float, Field(gt=0, le=MINUTES_OF_A_DAY)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
     """``[models.NAME]``: one registered model, its data and what to make of it."""
 
@@ -174,7 +184,7 @@ class ModelConfig:
     recipes: tuple[str, ...] = FIXED_RECIPES
     formats: tuple[str, ...] = (Format.LITERT.value, Format.ONNX.value)
     devices: tuple[str, ...] = (HOST,)
-    inferences_per_hour: _Positive | None = None
+    usage: UsageConfig | None = None
     trust_pickle: bool = False
     classes: _Count | None = None
     min_rows: _Count = 50
@@ -192,6 +202,16 @@ class ModelConfig:
     def meaning(self) -> Meaning:
         """What is written into every variant about its inputs and outputs."""
         return Meaning(preprocessing=self.preprocessing, labels=self.labels)
+
+    @property
+    def use(self) -> Usage | None:
+        """How the app uses the model, if the file says it."""
+        if self.usage is None:
+            return None
+        return Usage(
+            inferences_per_second=self.usage.inferences_per_second,
+            minutes_per_day=self.usage.minutes_per_day,
+        )
 
     @property
     def quality_metric(self) -> QualityMetric:

@@ -18,12 +18,13 @@ from weighin.gates.errors import ConfigError
 from weighin.gates.meters.metrics import LABEL
 from weighin.gates.profile import OWN_FOLDER
 from weighin.gates.variant import Format
-from weighin.plugin.config import AUTO, FILE_NAME, Config, MetricConfig, ModelConfig
+from weighin.plugin.config import AUTO, FILE_NAME, Config, MetricConfig, ModelConfig, UsageConfig
 from weighin.plugin.config_budget import BUDGET_TABLE_FORM, budget_mistakes, name_mistakes, near
 from weighin.plugin.config_devices import KnownDevices, device_mistakes, known_devices, resolved
 from weighin.plugin.describe import Preprocessing, check_preprocessing
 from weighin.plugin.recipe import needs_classes, parse_recipe
 
+_OLD_RATE = "inferences_per_hour"
 _UNION_BRANCHES = frozenset({"float", "dict[str,union[float,str]]", "str", "MetricConfig"})
 
 
@@ -171,6 +172,8 @@ def _explain(file: str, detail: ErrorDetails) -> str:
     location = [str(part) for part in detail["loc"] if str(part) not in _UNION_BRANCHES]
     where, value = ".".join(location), detail["input"]
     match detail["type"]:
+        case "unexpected_keyword_argument" | "extra_forbidden" if location[-1] == _OLD_RATE:
+            return f"{file}: {where}: {_new_rate(location[:-1], value)}"
         case "unexpected_keyword_argument" | "extra_forbidden":
             return f"{file}: {where}: unknown key{near(location[-1], _keys_at(location[:-1]))}"
         case "missing" | "missing_argument":
@@ -183,11 +186,21 @@ def _explain(file: str, detail: ErrorDetails) -> str:
             return f"{file}: {where}: {message}, not {value!r}"
 
 
+def _new_rate(location: list[str], value: object) -> str:
+    """How the rate of use is written since there is a time of use beside it."""
+    rate = f"{value / 3600:g}" if isinstance(value, int | float) else "NUMBER"
+    return f"is now written [{'.'.join(location)}.usage] inferences_per_second = {rate}"
+
+
 def _keys_at(location: list[str]) -> tuple[str, ...]:
     """The keys that the table at ``location`` may have."""
     record: type = Config
     if location[:1] == ["models"]:
-        tables = {"preprocessing": Preprocessing, "metric": MetricConfig}
+        tables = {
+            "preprocessing": Preprocessing,
+            "metric": MetricConfig,
+            "usage": UsageConfig,
+        }
         record = tables[location[2]] if location[2:] and location[2] in tables else ModelConfig
     elif location:
         record = get_type_hints(Config)[location[0]]

@@ -5,18 +5,20 @@ also where it says why there is no number. One that is too old is no longer look
 prediction stands, as if nobody had measured. What this module does not do: it judges nothing.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from weighin.gates.belief import Moment
-from weighin.gates.devices.phone.evidence import newest_run, readings_of
+from weighin.gates.cost import ModelCost
+from weighin.gates.devices.phone.evidence import newest_run, with_run
 from weighin.gates.devices.phone.runs_file import read_runs
-from weighin.gates.devices.predict import battery_of, predict
+from weighin.gates.devices.phone_run import PhoneRun
+from weighin.gates.devices.predict import predict
 from weighin.gates.errors import PhoneError, SourceError
-from weighin.gates.measurement import Measurement, Reading, Unreadable
+from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric
-from weighin.gates.profile import load_profile
+from weighin.gates.profile import DeviceProfile, load_profile
+from weighin.gates.usage import Usage
 from weighin.gates.variant import Format
 
 PREDICTED = (
@@ -27,72 +29,101 @@ PREDICTED = (
 )
 
 
-def known_on_phone(
-    path: Path,
-    format: Format,
-    sha256: str,
-    device: str,
-    inferences_per_hour: float | None,
-    moment: Moment,
-    own: Path,
-) -> tuple[Reading, ...]:
-    """What is known of one file on one phone, one reading per metric of :data:`PREDICTED`.
-
-    Args:
-        path: The file.
-        format: Its format.
-        sha256: Its digest.
-        device: The phone's profile.
-        inferences_per_hour: How often the app runs the model; ``None`` if not stated.
-        moment: When it is judged, and how old a run may be.
-        own: The user's folder of profiles and runs.
-    """
-    measured = measured_on_phone(sha256, device, moment, own)
-    if len(measured) == len(PREDICTED):
-        return tuple(measured.values())
-    predicted = predict_file(path, format, sha256, device, inferences_per_hour, moment.now, own)
-    known = {reading.metric: reading for reading in predicted} | measured
-    battery, energy = Metric.BATTERY_PERCENT_PER_HOUR, measured.get(Metric.ENERGY_MJ)
-    if isinstance(energy, Measurement):
-        known[battery] = battery_of(load_profile(device, own), energy, inferences_per_hour)
-    elif energy is not None:
-        known[battery] = Unreadable(metric=battery, reason=energy.reason)
-    return tuple(known.values())
+VALID = timedelta(days=30)
+"""How long a run holds if nobody says otherwise, as ``evidence.valid_days``."""
 
 
-def measured_on_phone(sha256: str, device: str, moment: Moment, own: Path) -> dict[Metric, Reading]:
-    """What a fresh run on the phone says of a file; a damaged file of runs says that it is."""
-    try:
-        runs = read_runs(own, device).runs
-    except PhoneError as error:
-        return {metric: Unreadable(metric=metric, reason=str(error)) for metric in PREDICTED}
-    fresh = [run for run in runs if moment.now - run.measured_at <= moment.max_age]
-    run = newest_run(fresh, sha256)
-    return {} if run is None else {reading.metric: reading for reading in readings_of(run)}
+class Phones:
+    """Knows files on phones; each profile and each file is read once, however many ask."""
+
+    def __init__(
+        self, own: Path, usage: Usage | None, now: datetime, max_age: timedelta = VALID
+    ) -> None:
+        """Prepare for predictions made at ``now``.
+
+        Args:
+            own: The user's folder of profiles, and of runs on phones.
+            usage: How the app uses the model; ``None`` if not stated.
+            now: Timezone-aware time of the predictions.
+            max_age: How old a run on a phone may be.
+        """
+        self._own, self._usage, self._now, self._max_age = own, usage, now, max_age
+        self._runs: dict[str, tuple[PhoneRun, ...] | str] = {}
+        self._profiles: dict[str, DeviceProfile] = {}
+        self._costs: dict[str, ModelCost | str] = {}
+        self._runtimes: dict[Format, str] = {}
+        self._readings: dict[tuple[str, str], tuple[Reading, ...]] = {}
+
+    def profile(self, device: str) -> DeviceProfile:
+        """The profile of a device.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if device not in self._profiles:
+            self._profiles[device] = load_profile(device, self._own)
+        return self._profiles[device]
+
+    def known(self, path: Path, format: Format, sha256: str, device: str) -> tuple[Reading, ...]:
+        """What is known of one file on one phone, a reading per metric of :data:`PREDICTED`.
+
+        Args:
+            path: The file.
+            format: Its format.
+            sha256: Of its content: the same content is not read again.
+            device: Name of the phone.
+        """
+        key = (sha256, device)
+        if key not in self._readings:
+            self._readings[key] = self._known(path, format, sha256, device)
+        return self._readings[key]
+
+    def _known(self, path: Path, format: Format, sha256: str, device: str) -> tuple[Reading, ...]:
+        runs = self._fresh_runs(device)
+        if isinstance(runs, str):
+            return tuple(Unreadable(metric=metric, reason=runs) for metric in PREDICTED)
+        predicted = self._predict(path, format, sha256, device)
+        run = newest_run(runs, sha256)
+        if run is None:
+            return predicted
+        return with_run(predicted, run, self.profile(device), self._usage)
+
+    def _fresh_runs(self, device: str) -> tuple[PhoneRun, ...] | str:
+        """The runs that are not too old; a damaged file says that it is, and decides nothing."""
+        if device not in self._runs:
+            try:
+                runs = read_runs(self._own, device).runs
+            except PhoneError as error:
+                self._runs[device] = str(error)
+            else:
+                oldest = self._now - self._max_age
+                self._runs[device] = tuple(run for run in runs if run.measured_at >= oldest)
+        return self._runs[device]
+
+    def _predict(self, path: Path, format: Format, sha256: str, device: str) -> tuple[Reading, ...]:
+        if sha256 not in self._costs:
+            self._costs[sha256] = _cost_of(path, format)
+        if format not in self._runtimes:
+            self._runtimes[format] = runtime_of(format)
+        cost = self._costs[sha256]
+        if isinstance(cost, str):
+            return tuple(Unreadable(metric=metric, reason=cost) for metric in PREDICTED)
+        return predict(
+            self.profile(device),
+            cost,
+            format,
+            artifact_sha256=sha256,
+            runtime=self._runtimes[format],
+            usage=self._usage,
+            now=self._now,
+        )
 
 
-def predict_file(
-    path: Path,
-    format: Format,
-    sha256: str,
-    device: str,
-    inferences_per_hour: float | None,
-    now: datetime,
-    own: Path | None = None,
-) -> tuple[Reading, ...]:
-    """Predict one file on one phone; a file that cannot be read says why."""
+def _cost_of(path: Path, format: Format) -> ModelCost | str:
+    """What a file costs, or why that cannot be read."""
     from weighin.gates.cost import read_cost
 
     try:
-        cost = read_cost(path, format)
+        return read_cost(path, format)
     except (SourceError, OSError) as error:
-        return tuple(Unreadable(metric=metric, reason=str(error)) for metric in PREDICTED)
-    return predict(
-        load_profile(device, own),
-        cost,
-        format,
-        artifact_sha256=sha256,
-        runtime=runtime_of(format),
-        inferences_per_hour=inferences_per_hour,
-        now=now,
-    )
+        return str(error)

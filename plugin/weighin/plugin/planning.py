@@ -1,11 +1,12 @@
 """From a project to a plan: which data there is, which code, which tools."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from weighin.gates.data import Role
 from weighin.gates.data_check import digest_of, suite_digests
-from weighin.gates.devices.phone_run import SUFFIX
+from weighin.gates.devices.phone.runs_file import runs_path
 from weighin.gates.digest import sha256_of
 from weighin.gates.meters.quality import Quality
 from weighin.gates.metric import Metric
@@ -14,8 +15,6 @@ from weighin.gates.weigh_in import DataDigest
 from weighin.plugin.plan import Plan, make_plan
 from weighin.plugin.project import Project
 from weighin.plugin.tools import weighing_tools
-
-_OWN = (".toml", SUFFIX)
 
 METRIC_CODE = "metric"
 """The role of the file that holds a user's own metric, among the data of a plan."""
@@ -38,16 +37,22 @@ def plan_for(project: Project, model: str) -> Plan:
         path = code.relative_to(project.root).as_posix()
         own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
         data = (*data, own)
-    decides = dict(weighing_tools()) | _own_phones(project, model)
-    return make_plan(project.config, model, data, decides)
+    data = (*data, *_own_phones(project, model))
+    return make_plan(project.config, model, data, dict(weighing_tools()))
 
 
-def _own_phones(project: Project, model: str) -> dict[str, str]:
-    """The user's own profiles and runs of the target devices, by content: new runs, new plan."""
+def _own_phones(project: Project, model: str) -> Iterator[DataDigest]:
+    """The user's own profiles of the devices, and runs on them: both decide what is known."""
     folder = project.root / OWN_FOLDER
-    names = (f"{device}{end}" for device in project.config.model(model).devices for end in _OWN)
-    files = (folder / name for name in sorted(names))
-    return {f"{OWN_FOLDER}/{path.name}": sha256_of(path) for path in files if path.is_file()}
+    for device in project.config.model(model).devices:
+        for role, path in (
+            ("profile", folder / f"{device}.toml"),
+            ("runs", runs_path(folder, device)),
+        ):
+            if path.is_file():
+                named = path.relative_to(project.root).as_posix()
+                digest = sha256_of(path)
+                yield DataDigest(role=f"{device} {role}", path=named, sha256=digest, rows=0)
 
 
 def quality_of(project: Project, plan: Plan) -> Quality:

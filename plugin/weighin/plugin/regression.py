@@ -13,12 +13,12 @@ from weighin.gates.devices.bench import Candidate, HostSettings
 from weighin.gates.devices.host_compare import Comparison, compare_on_host
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import OF_THE_FILE, RELATIVE, VS_RELEASE, Budget, Metric
-from weighin.gates.profile import HOST, OWN_FOLDER
+from weighin.gates.profile import HOST
 from weighin.gates.regression import Released, compared_metric, growth, unchanged
 from weighin.gates.variant import Variant
 from weighin.plugin.console import Progress
 from weighin.plugin.offer import Offer, wanted_of
-from weighin.plugin.phones import PREDICTED, known_on_phone
+from weighin.plugin.phones import PREDICTED, Phones
 from weighin.plugin.plan import Plan, Target
 from weighin.plugin.scales import Scales, candidate_of
 from weighin.registry.baseline import applied, baseline_of
@@ -48,6 +48,7 @@ def against_release(
     known: Mapping[str, ByDevice],
     plan: Plan,
     scales: Scales,
+    phones: Phones,
     progress: Progress,
     offer: Offer | None,
 ) -> dict[tuple[str, str], Against]:
@@ -58,10 +59,11 @@ def against_release(
         known: What is known of each by itself, by label; of this machine in any case.
         plan: Names devices and budgets.
         scales: What they were weighed with.
+        phones: Predicts the released files.
         progress: Told of finished children.
         offer: What the channel offers; ``None`` where nobody asks (a search does not).
     """
-    asked = _Asked(plan=plan, scales=scales, offer=offer, progress=progress)
+    asked = _Asked(plan=plan, scales=scales, phones=phones, offer=offer, progress=progress)
     here = _compared_here(variants, known, asked)
     return {
         (variant.label, target.device): _against(
@@ -78,6 +80,7 @@ class _Asked:
 
     plan: Plan
     scales: Scales
+    phones: Phones
     offer: Offer | None
     progress: Progress
 
@@ -120,11 +123,11 @@ def _on_phone(
     baseline: ReleasedVariant,
     asked: _Asked,
 ) -> dict[Metric, Reading]:
-    """What belongs to the phone, from what is known of both files there."""
+    """What belongs to the phone, from the predictions of both files there."""
     of_the_phone = [metric for metric in wanted if metric not in OF_THE_FILE]
     if not of_the_phone or asked.offer is None:
         return {}
-    old = _by_metric(_known_there(baseline, device, asked, asked.offer))
+    old = _by_metric(_predicted(baseline, device, asked, asked.offer))
     released = _released(baseline, asked.offer)
     return {
         metric: growth(
@@ -137,22 +140,14 @@ def _on_phone(
     }
 
 
-def _known_there(
+def _predicted(
     baseline: ReleasedVariant, device: str, asked: _Asked, offer: Offer
 ) -> tuple[Reading, ...]:
     path = offer.file(baseline)
     if not holds(path, baseline.sha256, baseline.size_bytes):
         why = f"the channel has no longer the file that it offers ({path.name})"
         return tuple(Unreadable(metric=metric, reason=why) for metric in PREDICTED)
-    return known_on_phone(
-        path,
-        baseline.format,
-        baseline.sha256,
-        device,
-        asked.plan.settings.inferences_per_hour,
-        asked.scales.moment,
-        asked.scales.root / OWN_FOLDER,
-    )
+    return asked.phones.known(path, baseline.format, baseline.sha256, device)
 
 
 def _on(device: str, reading: Reading) -> Reading:

@@ -1,5 +1,6 @@
 """Every format is made, checked against the model and described; what cannot be says why."""
 
+import contextlib
 import importlib
 import json
 import zipfile
@@ -8,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from weighin.gates.child import Limits
-from weighin.gates.cost import read_cost
+from weighin.gates.cost import ModelCost, read_cost
 from weighin.gates.errors import SourceError
 from weighin.gates.meters.models import load_model
 from weighin.gates.variant import BuildFailure, Format
@@ -157,10 +160,50 @@ def test_a_core_ml_package_is_one_file_without_anything_random(results: Results)
     assert not any("date" in key for key in read_spec(kept.path).description.metadata.userDefined)
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_costs_that_cannot_be_read_say_so(format: Format) -> None:
-    with pytest.raises(SourceError, match="nothing is predicted"):
-        read_cost(Path("model"), format)
+def test_costs_that_cannot_be_read_say_so() -> None:
+    with pytest.raises(SourceError, match="not counted"):
+        read_cost(Path("model"), Format.COREML)
+
+
+def test_costs_are_read_from_inside_of_what_other_runtimes_made_of_the_model(
+    results: Results,
+) -> None:
+    """The same multiply-adds in every format, in the arithmetic of the recipe."""
+    costs = {
+        (format, recipe): read_cost(result.path, format)
+        for format in (Format.ORT, Format.EXECUTORCH)
+        for recipe, result in built(results, format).items()
+    }
+    assert {cost.unsized for cost in costs.values()} == {()}
+    assert len({cost.macs for cost in costs.values()}) == 1
+    wanted = {"float32": "float32", "fp16": "float16", "int8": "int8"}
+    for (_, recipe), cost in costs.items():
+        by_arithmetic = dict.fromkeys(cost.arithmetics, 0)
+        for op in cost.operators:
+            if op.arithmetic:
+                by_arithmetic[op.arithmetic] += op.macs
+        assert max(by_arithmetic, key=lambda a: by_arithmetic[a]) == wanted[recipe]
+    taken = [op for op in costs[Format.EXECUTORCH, "int8"].operators if op.delegate == "xnnpack"]
+    assert {op.name for op in taken} >= {"Conv2d", "FullyConnected"}
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    flips=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=4),
+    cut=st.integers(0, 200),
+)
+def test_a_damaged_program_is_a_source_error_or_a_cost_never_a_crash(
+    results: Results, tmp_path: Path, flips: list[tuple[int, int]], cut: int
+) -> None:
+    data = bytearray(built(results, Format.EXECUTORCH)["int8"].path.read_bytes())
+    for at, value in flips:
+        data[at % len(data)] = value
+    path = tmp_path / "damaged.pte"
+    path.write_bytes(bytes(data[: len(data) - cut]))
+    with contextlib.suppress(SourceError):
+        assert isinstance(read_cost(path, Format.EXECUTORCH), ModelCost)
 
 
 def test_a_missing_converter_says_what_to_install() -> None:

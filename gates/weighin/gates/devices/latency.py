@@ -8,17 +8,20 @@ What this module does not do: it extrapolates nothing. Beyond the largest networ
 a phone, or for a mix of operators no published network has, there is a reason and no number.
 """
 
+import dataclasses
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from weighin.gates.cost import Arithmetic, Operator, Terms
+from weighin.gates.cost import Arithmetic, Kind, Operator, Terms
 from weighin.gates.devices.networks import terms_of
 from weighin.gates.profile import Calibration
 
 SLACK = 1.1
 """The same network, exported by another tool, may have a few operators more."""
+
+_RARE = {Kind.GROUPED, Kind.TRANSPOSED, Kind.PRODUCT}
 
 COMMAND = "python -m weighin.gates.devices.fit ../shared/devices"
 
@@ -152,7 +155,9 @@ def _shape(table: dict[str, Any]) -> Shape:
 def unknown_operators(model: CostModel, operators: tuple[Operator, ...]) -> tuple[str, ...]:
     """Names of operators that no fitted network contains and that do more than move values."""
     allowed = {*model.calibrated_operators, *model.movement_operators}
-    return tuple(sorted({op.name for op in operators} - allowed))
+    unseen = {op.name for op in operators} - allowed
+    rare = {f"{op.name} ({op.kind})" for op in operators if op.kind in _RARE}
+    return tuple(sorted(unseen | rare))
 
 
 def charged(model: CostModel, operators: tuple[Operator, ...], terms: Terms) -> Terms | None:
@@ -161,15 +166,7 @@ def charged(model: CostModel, operators: tuple[Operator, ...], terms: Terms) -> 
     if movement > model.movement_share * terms.activation_bytes:
         return None
     surcharge = round((model.movement_charge - 1) * movement)
-    return Terms(
-        conv_macs=terms.conv_macs,
-        pointwise_macs=terms.pointwise_macs,
-        depthwise_macs=terms.depthwise_macs,
-        fully_connected_macs=terms.fully_connected_macs,
-        activation_bytes=terms.activation_bytes + surcharge,
-        weight_bytes=terms.weight_bytes,
-        layers=terms.layers,
-    )
+    return dataclasses.replace(terms, activation_bytes=terms.activation_bytes + surcharge)
 
 
 def predict_latency(model: CostModel, calibration: Calibration, terms: Terms) -> Latency | str:

@@ -8,7 +8,6 @@ published measurements on the phone gets no number, and neither does peak memory
 public figures of CPU runs are smaller than the weights they ran with.
 """
 
-import math
 from datetime import datetime
 
 from weighin.gates.cost import Arithmetic, ModelCost
@@ -21,16 +20,15 @@ from weighin.gates.devices.latency import (
     predict_latency,
     unknown_operators,
 )
+from weighin.gates.devices.predict_energy import battery_of, predict_energy
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Metric, Origin
-from weighin.gates.profile import HOST, Battery, Calibration, DeviceProfile, PowerKind
+from weighin.gates.profile import HOST, Calibration, DeviceProfile
+from weighin.gates.usage import Usage
 from weighin.gates.variant import Format
 
 LEAST_ANCHORS = 3
 """Fewer published runs on a phone than this are no calibration (the ladder of origins)."""
-
-POWER_BAND = 2.0
-"""Energy is power times time; nothing public validates it better than a factor of two."""
 
 _COMPUTED_AS = {
     Arithmetic.FLOAT32: Arithmetic.FLOAT32,
@@ -46,7 +44,7 @@ def predict(
     *,
     artifact_sha256: str,
     runtime: str,
-    inferences_per_hour: float | None,
+    usage: Usage | None,
     now: datetime,
 ) -> tuple[Reading, ...]:
     """Latency, memory, energy and battery of one artifact on one phone.
@@ -57,7 +55,7 @@ def predict(
         fmt: The artifact's format.
         artifact_sha256: The artifact the readings speak of.
         runtime: Runtime name and version the readings speak of.
-        inferences_per_hour: How often the app runs the model; ``None`` if not stated.
+        usage: How the app uses the model; ``None`` if not stated.
         now: Timezone-aware time of the prediction.
 
     Returns:
@@ -87,8 +85,9 @@ def predict(
         measured_at=now,
         conditions=conditions,
     )
-    energy = _energy(profile, calibration, measured)
-    return (measured, energy, battery_of(profile, energy, inferences_per_hour), memory)
+    energy = predict_energy(profile, calibration.threads, measured)
+    battery = battery_of(energy, usage, profile.battery, latency=measured)
+    return (measured, energy, battery, memory)
 
 
 _Found = tuple[Calibration, Latency, tuple[tuple[str, str], ...]]
@@ -169,66 +168,3 @@ def _memory_reason(profile: DeviceProfile, cost: ModelCost) -> str:
         return f"not measured on {profile.title}, and cannot be counted: {cost.unsized[0]}"
     least = f"weights and activations alone are {cost.least_memory_mib:.3g} MiB"
     return f"not measured on {profile.title}; {least}"
-
-
-def _energy(profile: DeviceProfile, calibration: Calibration, latency: Measurement) -> Reading:
-    """Measured power of the busy cores, times the latency interval, times the band."""
-    power = profile.active_mw(calibration.threads)
-    if power is None or power.kind is not PowerKind.MEASURED:
-        reason = f"nobody published the measured power of {profile.title}'s cores"
-        return Unreadable(metric=Metric.ENERGY_MJ, reason=reason)
-    cores = f"{calibration.threads} fastest cores busy, {power.mw:.0f} mW measured by freqbench"
-    return _scaled(
-        latency,
-        Metric.ENERGY_MJ,
-        power.mw / 1e3,
-        POWER_BAND,
-        (("power", cores), ("power source", power.source), ("power band", "x0.5 to x2")),
-    )
-
-
-def battery_of(profile: DeviceProfile, energy: Reading, per_hour: float | None) -> Reading:
-    """Energy times use, as a share of what the battery holds; of the energy's own origin."""
-    metric = Metric.BATTERY_PERCENT_PER_HOUR
-    if isinstance(energy, Unreadable):
-        return Unreadable(metric=metric, reason=energy.reason)
-    if per_hour is None:
-        return Unreadable(metric=metric, reason="the inferences per hour are not stated")
-    if not (math.isfinite(per_hour) and per_hour >= 0):
-        return Unreadable(metric=metric, reason=f"{per_hour} inferences per hour is no rate of use")
-    if profile.battery is None:
-        return Unreadable(metric=metric, reason=f"the battery of {profile.title} is not known")
-    percent_per_mj = 100 * per_hour / 1e3 / profile.battery.joules
-    return _scaled(energy, metric, percent_per_mj, 1.0, _use(profile.battery, per_hour))
-
-
-def _use(battery: Battery, per_hour: float) -> tuple[tuple[str, str], ...]:
-    holds = f"{battery.mah:.0f} mAh at {battery.nominal_volts} V (nominal, assumed)"
-    return (
-        ("use", f"{per_hour:g} inferences per hour, the model alone"),
-        ("battery", holds),
-        ("battery source", battery.source),
-    )
-
-
-def _scaled(
-    basis: Measurement,
-    metric: Metric,
-    factor: float,
-    band: float,
-    conditions: tuple[tuple[str, str], ...],
-) -> Measurement:
-    """The same measurement in another quantity, its interval widened by ``band`` either way."""
-    return Measurement(
-        metric=metric,
-        value=basis.value * factor,
-        lower=basis.lower * factor / band,
-        upper=basis.upper * factor * band,
-        n=basis.n,
-        origin=basis.origin,
-        artifact_sha256=basis.artifact_sha256,
-        device=basis.device,
-        runtime=basis.runtime,
-        measured_at=basis.measured_at,
-        conditions=basis.conditions + conditions,
-    )

@@ -107,7 +107,8 @@ _COUNT = re.compile(r"\bcount\s*=")
 _FIELD = re.compile(r"\b([a-z]\w*)\s*=\s*(\S+?)(?=\s|\(|$)")
 _TAKEN = "with delegate"
 _PARTITION = re.compile(
-    r"Replacing (\d+)(?: out of (\d+))? node\(s\) with delegate \((.+?)\) node, yielding (\d+) partition"
+    r"Replacing (\d+)(?: out of (\d+))? node\(s\) with delegate \((.+?)\) node, "
+    r"yielding (\d+) partition"
 )
 _END = re.compile(
     rf"Init: ({NUMBER}), First inference: ({NUMBER}), Warmup \(avg\): ({NUMBER}), "
