@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weighin.plugin.commands import device_add, device_measure
+from weighin.plugin.commands import device_add, device_measure, device_simulate
 from weighin.plugin.console import say, say_json
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ EXAMPLE = """examples:
   weighin device diff pixel-4 redmi-5a         what two do not have in common
   weighin device add                           make a profile of a phone that is plugged in
   weighin device measure int8.tflite           measure a model on it
+  weighin device simulate                      phones made of software, for adb to talk to
 """
 
 _PHONE_ACTIONS = {"add": device_add, "measure": device_measure}
@@ -58,12 +59,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.arguments(action)
+    device_simulate.arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
     actions = {"list": run_list, "show": run_show, "diff": run_diff}
     actions |= {name: module.run for name, module in _PHONE_ACTIONS.items()}
+    actions["simulate"] = device_simulate.run
     return actions[args.action](args)
 
 

@@ -36,9 +36,10 @@ def perf_test(call: Call, build: ToolBuild, process: Process) -> int:
     """Run the tool; its exit code."""
     try:
         options = _parse(call.args)
-        model = call.state.files.read(call.path(options.model))
     except ValueError as error:
         return _fail(call, f"{error}\nperf_test [options...] model_path [result_file]")
+    try:
+        model = call.state.files.read(call.path(options.model))
     except OSError:
         why = f"Load model from {options.model} failed:Load model {options.model} failed. "
         return _fail(call, f"{why}File doesn't exist")

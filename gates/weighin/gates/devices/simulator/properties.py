@@ -42,9 +42,9 @@ def properties(phone: SimulatedPhone) -> dict[str, str]:
 def getprop_command(call: Call) -> int:
     """``getprop`` and ``getprop NAME [DEFAULT]``."""
     known = properties(call.state.phone)
-    if call.args:
-        default = call.args[1] if len(call.args) > 1 else ""
-        call.say(known.get(call.args[0], default) + "\n")
-    else:
-        call.say("".join(f"[{name}]: [{value}]\n" for name, value in sorted(known.items())))
+    match call.args:
+        case (name, *default):
+            call.say(known.get(name, "".join(default[:1])) + "\n")
+        case _:
+            call.say("".join(f"[{name}]: [{value}]\n" for name, value in sorted(known.items())))
     return 0
