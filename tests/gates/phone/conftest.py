@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from weighin.gates.devices.phone.adb import AdbLink, Server
-from weighin.gates.devices.phone.bench import Asked
+from weighin.gates.devices.phone.bench import Asked, Rig
 from weighin.gates.devices.phone.facts import read_facts
 from weighin.gates.devices.phone.measure import Job, open_model
+from weighin.gates.devices.phone.stage import stage_tool
 from weighin.gates.devices.phone.tools import open_tool
 from weighin.gates.devices.simulator.clock import Clock, ManualClock
 from weighin.gates.devices.simulator.phone import SimulatedPhone, simulated
@@ -55,6 +56,28 @@ def make_job(tmp_path: Path, tiny_tflite: Path) -> MakeJob:
             models=tuple(open_model(path) for path in models or (tiny_tflite,)),
             reference=None,
             asked=asked,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_rig(tmp_path: Path) -> Callable[[AdbLink, Asked], Rig]:
+    """A phone with the tool on it."""
+
+    def make(link: AdbLink, asked: Asked) -> Rig:
+        path = tmp_path / "benchmark_model"
+        path.write_bytes(tool_bytes(Tool.BENCHMARK_MODEL))
+        tool = open_tool(Format.LITERT, path, "2.3.0")
+        return Rig(
+            link=link,
+            tool=tool,
+            program=stage_tool(link, tool),
+            mask="f0",
+            asked=asked,
+            pause=lambda _: None,
+            clock=lambda: 0.0,
+            tick=lambda _: None,
         )
 
     return make

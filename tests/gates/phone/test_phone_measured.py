@@ -12,21 +12,30 @@ import pytest
 from weighin.gates.devices.phone.adb import AdbLink
 from weighin.gates.devices.phone.bench import Asked
 from weighin.gates.devices.phone.blocks import Block
+from weighin.gates.devices.phone.energy import measure_energy
+from weighin.gates.devices.phone.energy_windows import (
+    GaugeSample,
+    GaugeWindow,
+    energy_from_gauge,
+    rails_window,
+)
 from weighin.gates.devices.phone.health import conditions, cooled, read_heat
 from weighin.gates.devices.phone.latency import conclude, narrow
 from weighin.gates.devices.phone.link import Answer
 from weighin.gates.devices.phone.measure import measure
+from weighin.gates.devices.phone.memory import measure_memory
 from weighin.gates.devices.phone.stage import stage_model
 from weighin.gates.devices.phone.tool_output import Summary, ToolRun
 from weighin.gates.devices.phone_run import Missing, PhoneRun
 from weighin.gates.devices.simulator.clock import ManualClock, ScaledClock
 from weighin.gates.devices.simulator.faults import Fault, Faults
 from weighin.gates.devices.simulator.phone import Gauge, SimulatedPhone
+from weighin.gates.digest import sha256_of
 from weighin.gates.errors import PhoneError
 from weighin.gates.stats import Interval
 
 LATENCY = Asked(memory_processes=0)
-ENERGY = Asked(memory_processes=0, energy=True, energy_s=30)
+ENERGY = Asked(memory_processes=0, energy=True, energy_s=20)
 FAST = 60.0
 """Simulated seconds in a real one, where two things must happen on a phone at the same time."""
 
@@ -106,14 +115,15 @@ def test_a_warm_phone_is_waited_for(pixel: SimulatedPhone, connect: Any) -> None
 
 
 def test_peak_memory_is_above_the_runtimes_own(
-    pixel: SimulatedPhone, connect: Any, make_job: Any, tmp_path: Path
+    pixel: SimulatedPhone, connect: Any, make_rig: Any, tmp_path: Path
 ) -> None:
     big = tmp_path / "big.tflite"
     big.write_bytes(dense(np.ones((1000, 1000), np.float32)))
     link = connect(pixel, ScaledClock(10.0))
-    run = run_once(link, make_job(link, Asked(memory_processes=2), big))
-    assert isinstance(run.memory_mib, Interval)
-    assert 3.8 < run.memory_mib.value < 20
+    model = stage_model(link, big, sha256_of(big))
+    found = measure_memory(make_rig(link, Asked(memory_processes=2)), model, 4_000_000, 1.0)
+    assert isinstance(found, Interval)
+    assert 3.8 < found.value < 20
 
 
 def test_a_gpu_drivers_memory_is_not_told(
@@ -125,27 +135,74 @@ def test_a_gpu_drivers_memory_is_not_told(
     assert "driver" in run.memory_mib.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "speed"),
     [
-        pytest.param({}, id="gauge in microamperes, negative while discharging"),
-        pytest.param(
-            {"gauge": Gauge(per_ma=1000, discharging_sign=1, period_s=0.5)}, id="positive"
-        ),
-        pytest.param({"rails": True}, id="power rails"),
+        pytest.param({"gauge": Gauge(discharging_sign=1, period_s=0.5)}, 10.0, id="fuel gauge"),
+        pytest.param({"rails": True}, FAST, id="power rails"),
     ],
 )
 def test_energy_is_what_the_phone_takes_above_idling(
-    pixel: SimulatedPhone, connect: Any, make_job: Any, settings: dict[str, Any]
+    pixel: SimulatedPhone,
+    connect: Any,
+    make_rig: Any,
+    tiny_tflite: Path,
+    settings: dict[str, Any],
+    speed: float,
 ) -> None:
     busy_mw = sum(sorted((core.active_mw for core in pixel.cores), reverse=True)[:4])
     link = connect(
         replace(pixel, latency_ms=lambda _m, _t, _c: 20.0, noise=0.02, **settings),
-        ScaledClock(FAST),
+        ScaledClock(speed),
     )
-    run = run_once(link, make_job(link, ENERGY))
-    assert isinstance(run.energy_mj, Interval), run.energy_mj
-    assert run.energy_mj.value == pytest.approx(busy_mw * 0.02, rel=0.15)
+    model = stage_model(link, tiny_tflite, sha256_of(tiny_tflite))
+    found = measure_energy(make_rig(link, replace(ENERGY, energy_s=18)), model)
+    assert isinstance(found, Interval), found
+    assert found.value == pytest.approx(busy_mw * 0.02, rel=0.15)
+
+
+def window(currents: list[int], mean_ms: float = 0.0) -> GaugeWindow:
+    samples = tuple(GaugeSample(current=current, voltage=4_000_000) for current in currents)
+    return GaugeWindow(samples=samples, mean_ms=mean_ms)
+
+
+@pytest.mark.parametrize(
+    ("sign", "unit"),
+    [(1, 1000), (-1, 1000), (1, 1), (-1, 1)],
+    ids=["uA", "uA, negative", "mA", "mA, negative"],
+)
+def test_energy_from_a_gauge_of_any_unit_and_sign(sign: int, unit: int) -> None:
+    idle = [sign * unit * (50 + n % 2) for n in range(30)]
+    busy = [sign * unit * (550 + n % 2) for n in range(30)]
+    found = energy_from_gauge([(window(idle), window(busy, mean_ms=10.0))] * 3, 0.95)
+    assert isinstance(found, Interval)
+    assert found.value == pytest.approx(0.5 * 4.0 * 1000 * 0.010)
+
+
+@pytest.mark.parametrize(
+    ("idle", "busy", "pairs", "says"),
+    [
+        ([50] * 30, [550] * 30, 3, "changed 0 times in a window"),
+        (list(range(50, 80)), list(range(550, 580)), 2, "2 pairs of windows are fewer than 3"),
+        (list(range(550, 580)), list(range(50, 80)), 3, "took no more when it worked"),
+        (list(range(50, 80)), [(-1) ** n * 550 for n in range(30)], 3, "changes its sign"),
+    ],
+    ids=["stands still", "two pairs", "idle takes more", "sign changes"],
+)
+def test_a_gauge_that_cannot_be_believed_gives_no_energy(
+    idle: list[int], busy: list[int], pairs: int, says: str
+) -> None:
+    found = energy_from_gauge([(window(idle), window(busy, mean_ms=10.0))] * pairs, 0.95)
+    assert isinstance(found, Missing)
+    assert says in found.reason
+
+
+def test_rails_that_started_anew_give_no_energy() -> None:
+    before, after = "t=1000\nCH0[CPU], 900\n", "t=2000\nCH0[CPU], 100\n"
+    with pytest.raises(ValueError, match="started anew"):
+        rails_window(before, after, 10)
+    assert rails_window(after, "t=3000\nCH0[CPU], 300\n", 10).energy_uj == 200
 
 
 @pytest.mark.parametrize(
@@ -160,13 +217,18 @@ def test_energy_is_what_the_phone_takes_above_idling(
     ],
 )
 def test_energy_that_cannot_be_told_is_not(
-    pixel: SimulatedPhone, connect: Any, make_job: Any, settings: dict[str, Any], says: str
+    pixel: SimulatedPhone,
+    connect: Any,
+    make_rig: Any,
+    tiny_tflite: Path,
+    settings: dict[str, Any],
+    says: str,
 ) -> None:
     link = connect(replace(pixel, **settings), ScaledClock(FAST))
-    run = run_once(link, make_job(link, replace(ENERGY, energy_s=20)))
-    assert isinstance(run.energy_mj, Missing)
-    assert says in run.energy_mj.reason
-    assert isinstance(run.latency_ms, Interval)
+    model = stage_model(link, tiny_tflite, sha256_of(tiny_tflite))
+    found = measure_energy(make_rig(link, ENERGY), model)
+    assert isinstance(found, Missing)
+    assert says in found.reason
 
 
 def test_a_file_that_arrives_as_another_is_refused(
