@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(
             name,
             help=module.SUMMARY,
-            description=module.DESCRIPTION,
+            description=textwrap.fill(module.DESCRIPTION, width=80),
             epilog=module.EXAMPLE,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

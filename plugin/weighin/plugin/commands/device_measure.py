@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "measure models on phones over adb"
 DESCRIPTION = (
-    "Push a benchmark tool and models to one or several phones, run them on the fastest cores,\n"
-    "interleaved with the float model, until the latency's interval is narrow enough, and keep\n"
+    "Push a benchmark tool and models to one or several phones, run them on the fastest cores, "
+    "interleaved with the float model, until the latency's interval is narrow enough, and keep "
     "every run in devices/NAME.runs.jsonl. The gate uses them as `device` evidence."
 )
 EXAMPLE = """examples:
