@@ -31,17 +31,17 @@ def test_a_file_is_read_once_however_many_phones_ask(tmp_path: Path, tiny_tflite
     file = tmp_path / "model.tflite"
     shutil.copy(tiny_tflite, file)
     phones, sha256 = Phones(tmp_path / "devices", None, NOW), sha256_of(tiny_tflite)
-    first = phones.predict(file, Format.LITERT, sha256, "our-phone")
+    first = phones.known(file, Format.LITERT, sha256, "our-phone")
     file.unlink()
-    assert phones.predict(file, Format.LITERT, sha256, "our-phone") == first
-    other = phones.predict(file, Format.LITERT, sha256, "redmi-5a")
+    assert phones.known(file, Format.LITERT, sha256, "our-phone") == first
+    other = phones.known(file, Format.LITERT, sha256, "redmi-5a")
     assert {reading.metric for reading in other} == set(PREDICTED)
     assert not any("No such file" in r.reason for r in other if isinstance(r, Unreadable))
     assert any("Our phone" in r.reason for r in first if isinstance(r, Unreadable))
 
 
 def test_a_file_that_cannot_be_read_has_no_number_and_says_why(tmp_path: Path) -> None:
-    found = Phones(tmp_path, None, NOW).predict(
+    found = Phones(tmp_path, None, NOW).known(
         tmp_path / "gone.tflite", Format.LITERT, "ab", "pixel-4"
     )
     assert {reading.metric for reading in found} == set(PREDICTED)
@@ -51,7 +51,7 @@ def test_a_file_that_cannot_be_read_has_no_number_and_says_why(tmp_path: Path) -
 def test_a_phone_that_there_is_not_is_an_error(tmp_path: Path, tiny_tflite: Path) -> None:
     phones = Phones(tmp_path, None, NOW)
     with pytest.raises(ConfigError, match="no device profile 'our-phone'"):
-        phones.predict(tiny_tflite, Format.LITERT, "ab", "our-phone")
+        phones.known(tiny_tflite, Format.LITERT, "ab", "our-phone")
 
 
 def plan(root: Path, devices: str, more: str = "") -> Plan:

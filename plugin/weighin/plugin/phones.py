@@ -8,19 +8,18 @@ of the same file on other phones say what it takes beyond its terms.
 What this module does not do: it judges nothing.
 """
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from weighin.gates.belief import Moment
 from weighin.gates.cost import ModelCost
 from weighin.gates.devices.basis import OwnRuns
 from weighin.gates.devices.coefficients import own_coefficients
-from weighin.gates.devices.phone.evidence import anchors_of, newest_run, readings_of
+from weighin.gates.devices.phone.evidence import anchors_of, newest_run, with_run
 from weighin.gates.devices.phone.runs_file import read_runs
 from weighin.gates.devices.phone_run import SUFFIX, PhoneRun
 from weighin.gates.devices.predict import predict
-from weighin.gates.devices.predict_energy import battery_of
 from weighin.gates.errors import PhoneError, SourceError
-from weighin.gates.measurement import Measurement, Reading, Unreadable
+from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric
 from weighin.gates.profile import DeviceProfile, load_profile
@@ -35,21 +34,28 @@ PREDICTED = (
 )
 
 
+VALID = timedelta(days=30)
+"""How long a run holds if nobody says otherwise, as ``evidence.valid_days``."""
+
+
 class Phones:
     """Says what is known of files on phones; every file is read once, however many ask."""
 
-    def __init__(self, own: Path, usage: Usage | None, moment: Moment) -> None:
-        """Prepare for readings taken at ``moment``.
+    def __init__(
+        self, own: Path, usage: Usage | None, now: datetime, max_age: timedelta = VALID
+    ) -> None:
+        """Prepare for readings taken at ``now``.
 
         Args:
             own: The user's folder of profiles and runs; it need not exist.
             usage: How the app uses the model; ``None`` if not stated.
-            moment: When it is judged, and how old a run may be.
+            now: Timezone-aware time of the readings.
+            max_age: How old a run on a phone may be.
 
         Raises:
             ConfigError: the user's own fit cannot be read.
         """
-        self._own, self._usage, self._moment = own, usage, moment
+        self._own, self._usage, self._now, self._max_age = own, usage, now, max_age
         self._fitted = own_coefficients(own)
         self._profiles: dict[str, DeviceProfile] = {}
         self._runs: dict[str, tuple[PhoneRun, ...] | str] = {}
@@ -82,38 +88,22 @@ class Phones:
         return self._readings[key]
 
     def is_measured(self, sha256: str, device: str) -> bool:
-        """Whether a fresh run on the phone speaks of the file's latency, number or not."""
-        return Metric.LATENCY_P90_MS in self._measured(sha256, device)
+        """Whether a fresh run on the phone speaks of the file, with a number or not."""
+        runs = self._runs_on(device)
+        return isinstance(runs, str) or newest_run(self._fresh(runs), sha256) is not None
 
     def _known(self, path: Path, format: Format, sha256: str, device: str) -> tuple[Reading, ...]:
-        measured = self._measured(sha256, device)
-        if len(measured) == len(PREDICTED):
-            return tuple(measured.values())
-        predicted = self._predict(path, format, sha256, device)
-        known = {reading.metric: reading for reading in predicted} | measured
-        energy, metric = measured.get(Metric.ENERGY_MJ), Metric.BATTERY_PERCENT_PER_HOUR
-        if isinstance(energy, Measurement):
-            latency = known[Metric.LATENCY_P90_MS]
-            known[metric] = battery_of(
-                energy,
-                self._usage,
-                self.profile(device).battery,
-                latency=latency if isinstance(latency, Measurement) else None,
-            )
-        elif energy is not None:
-            known[metric] = Unreadable(metric=metric, reason=energy.reason)
-        return tuple(known.values())
-
-    def _measured(self, sha256: str, device: str) -> dict[Metric, Reading]:
-        """What a fresh run on the phone says; a damaged file of runs says that it is."""
         runs = self._runs_on(device)
         if isinstance(runs, str):
-            return {metric: Unreadable(metric=metric, reason=runs) for metric in PREDICTED}
-        run = newest_run([r for r in runs if self._is_fresh(r)], sha256)
-        return {} if run is None else {one.metric: one for one in readings_of(run)}
+            return tuple(Unreadable(metric=metric, reason=runs) for metric in PREDICTED)
+        predicted = self._predict(path, format, sha256, device)
+        run = newest_run(self._fresh(runs), sha256)
+        if run is None:
+            return predicted
+        return with_run(predicted, run, self.profile(device), self._usage)
 
-    def _is_fresh(self, run: PhoneRun) -> bool:
-        return self._moment.now - run.measured_at <= self._moment.max_age
+    def _fresh(self, runs: tuple[PhoneRun, ...]) -> list[PhoneRun]:
+        return [run for run in runs if self._now - run.measured_at <= self._max_age]
 
     def _runs_on(self, device: str) -> tuple[PhoneRun, ...] | str:
         if device not in self._runs:
@@ -138,7 +128,7 @@ class Phones:
             artifact_sha256=sha256,
             runtime=self._runtimes[format],
             usage=self._usage,
-            now=self._moment.now,
+            now=self._now,
             own=self._own_runs(device),
         )
 

@@ -76,10 +76,13 @@ def _own_phones(project: Project, model: str) -> Iterator[DataDigest]:
     folder = project.root / OWN_FOLDER
     own, devices = own_names(folder), project.config.model(model).devices
     profiles = [folder / f"{device}.toml" for device in devices if device in own]
-    measured = sorted([*folder.glob(f"*{SUFFIX}"), *folder.glob(file_name("*"))])
-    for path in (*profiles, *measured):
-        named = path.relative_to(project.root).as_posix()
-        yield DataDigest(role=f"phone {path.name}", path=named, sha256=sha256_of(path), rows=0)
+    runs = sorted(folder.glob(f"*{SUFFIX}"))
+    fits = sorted(folder.glob(file_name("*")))
+    for role, paths in (("profile", profiles), ("runs", runs), ("fit", fits)):
+        for path in paths:
+            name = path.name.removesuffix(SUFFIX).removesuffix(".toml")
+            named = path.relative_to(project.root).as_posix()
+            yield DataDigest(role=f"{name} {role}", path=named, sha256=sha256_of(path), rows=0)
 
 
 def quality_of(project: Project, plan: Plan) -> Quality:

@@ -123,11 +123,11 @@ def _on_phone(
     baseline: ReleasedVariant,
     asked: _Asked,
 ) -> dict[Metric, Reading]:
-    """What belongs to the phone, from what is known of both files there."""
+    """What belongs to the phone, from the predictions of both files there."""
     of_the_phone = [metric for metric in wanted if metric not in OF_THE_FILE]
     if not of_the_phone or asked.offer is None:
         return {}
-    old = _by_metric(_known_there(baseline, device, asked, asked.offer))
+    old = _by_metric(_predicted(baseline, device, asked, asked.offer))
     released = _released(baseline, asked.offer)
     return {
         metric: growth(
@@ -140,7 +140,7 @@ def _on_phone(
     }
 
 
-def _known_there(
+def _predicted(
     baseline: ReleasedVariant, device: str, asked: _Asked, offer: Offer
 ) -> tuple[Reading, ...]:
     path = offer.file(baseline)

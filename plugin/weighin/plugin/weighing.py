@@ -53,7 +53,9 @@ def weigh_variants(
         report_progress=lambda done, total, _what: progress("weigh", done, total),
         metrics=metrics,
     )
-    phones = Phones(scales.root / OWN_FOLDER, plan.settings.use, scales.moment)
+    phones = Phones(
+        scales.root / OWN_FOLDER, plan.settings.use, scales.moment.now, scales.moment.max_age
+    )
     arm = _on_arm(candidates, phones, plan, scales, progress) if _ARM in metrics else {}
     twins = _on_twins(candidates, phones, plan, scales, progress)
     return judge_variants(variants, here, arm, twins, phones, plan, scales, progress, offer)

@@ -80,7 +80,7 @@ def test_an_overridden_status_is_an_error_that_says_how_to_undo_it() -> None:
     ],
 )
 def test_heat_that_is_not_understood_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match="no status|not a temperature"):
+    with pytest.raises(ValueError, match=r"no status|not a temperature"):
         parse_thermal_service(text)
 
 

@@ -16,16 +16,24 @@ INFO: Log parameter values verbosely: [0]
 INFO: Num threads: [4]
 INFO: Loaded model /data/local/tmp/m.tflite
 INFO: Created TensorFlow Lite XNNPACK delegate for CPU.
-INFO: Replacing 29 out of 31 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 3 partitions for the whole graph.
+INFO: Replacing 29 out of 31 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding \
+3 partitions for the whole graph.
 INFO: Initialized session in 12.3ms.
-INFO: Running benchmark for at least 1 iterations and at least 0.5 seconds but terminate if exceeding 150 seconds.
-INFO: count=41 first=15012 curr=12001 min=11900 max=15012 avg=12251.7 std=510 p5=11910 median=12040 p95=13100
+INFO: Running benchmark for at least 1 iterations and at least 0.5 seconds but terminate \
+if exceeding 150 seconds.
+INFO: count=41 first=15012 curr=12001 min=11900 max=15012 avg=12251.7 std=510 p5=11910 \
+median=12040 p95=13100
 
-INFO: Running benchmark for at least 50 iterations and at least 1 seconds but terminate if exceeding 150 seconds.
-INFO: count=83 first=12100 curr=12090 min=11880 max=12900 avg=12098.4 std=150 p5=11930 median=12075 p95=12400
+INFO: Running benchmark for at least 50 iterations and at least 1 seconds but terminate \
+if exceeding 150 seconds.
+INFO: count=83 first=12100 curr=12090 min=11880 max=12900 avg=12098.4 std=150 p5=11930 \
+median=12075 p95=12400
 
-INFO: Inference timings in us: Init: 12345, First inference: 15012, Warmup (avg): 12251.7, Inference (avg): 12098.4
-INFO: Note: as the benchmark tool itself affects memory footprint, the following is only APPROXIMATE to the actual memory footprint of the model at runtime. Take the information at your discretion.
+INFO: Inference timings in us: Init: 12345, First inference: 15012, Warmup (avg): \
+12251.7, Inference (avg): 12098.4
+INFO: Note: as the benchmark tool itself affects memory footprint, the following is only \
+APPROXIMATE to the actual memory footprint of the model at runtime. Take the information \
+at your discretion.
 INFO: Memory footprint delta from the start of the tool (MB): init=4.5 overall=9.25
 """
 OLD = """\
@@ -33,13 +41,15 @@ STARTING!
 Min num runs: [50]
 count=1 curr=2719851
 count=50 first=2700000 curr=2710000 min=2690000 max=2801000 avg=2.71985e+06 std=12000
-Inference timings in us: Init: 5421, First inference: 2719851, Warmup (avg): 2.71985e+06, Inference (avg): 2.71985e+06
+Inference timings in us: Init: 5421, First inference: 2719851, Warmup (avg): 2.71985e+06, \
+Inference (avg): 2.71985e+06
 Peak memory footprint (MB): init=1.5 overall=2.5
 """
 COMMAS = """\
 count=3 first=2801 curr=2705 min=2705 max=2801 avg=2750,33 std=39
 count=3 first=2701 curr=2710 min=2701 max=2712 avg=2707,67 std=5
-Inference timings in us: Init: 5421, First inference: 2801, Warmup (avg): 2750,33, Inference (avg): 2707,67
+Inference timings in us: Init: 5421, First inference: 2801, Warmup (avg): 2750,33, \
+Inference (avg): 2707,67
 Overall peak memory footprint (MB) via periodic monitoring: 10,5
 """
 ONNX = """\
@@ -189,14 +199,14 @@ def test_garbage_never_becomes_a_number(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " 1", "1 ", "1.", ".5", "1,2,3", "inf", "nan", "0x10", "１", "1e999", "--1"]
+    "text", ["", " 1", "1 ", "1.", ".5", "1,2,3", "inf", "nan", "0x10", "\uff11", "1e999", "--1"]
 )
 def test_these_are_no_numbers(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):
         number(text)
 
 
-@pytest.mark.parametrize("text", ["", "1.5", "1e3", "１", " 1"])
+@pytest.mark.parametrize("text", ["", "1.5", "1e3", "\uff11", " 1"])
 def test_these_are_no_whole_numbers(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):
         whole(text)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "measure models on phones over adb"
 DESCRIPTION = (
-    "Push a benchmark tool and models to one or several phones, run them on the fastest cores,\n"
-    "interleaved with the float model, until the latency's interval is narrow enough, and keep\n"
+    "Push a benchmark tool and models to one or several phones, run them on the fastest cores, "
+    "interleaved with the float model, until the latency's interval is narrow enough, and keep "
     "every run in devices/NAME.runs.jsonl. The gate uses them as `device` evidence."
 )
 EXAMPLE = """examples:
@@ -73,6 +73,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=60.0,
         help="length of each of six windows (60)",
     )
+    parser.add_argument(
+        "--away-seconds", metavar="S", type=float, default=60.0, help="a phone may be away (60)"
+    )
     parser.add_argument("--resume", action="store_true", help="leave out what was measured already")
     parser.add_argument("--json", action="store_true", help="print the runs as JSON")
 
@@ -103,6 +106,7 @@ def _asked(args: argparse.Namespace) -> "Asked":
         ConfigError: a number is out of range.
     """
     from weighin.gates.devices.phone.bench import Asked
+    from weighin.gates.devices.phone.tools import DELEGATES
     from weighin.gates.errors import ConfigError
 
     limits = {
@@ -110,10 +114,14 @@ def _asked(args: argparse.Namespace) -> "Asked":
         "--half-width": (args.half_width, 0.5, 50),
         "--minutes": (args.minutes, 0.1, 600),
         "--energy-seconds": (args.energy_seconds, 5, 3600),
+        "--away-seconds": (args.away_seconds, 0, 86400),
     }
     for name, (value, least, most) in limits.items():
         if not least <= value <= most:
             raise ConfigError(f"{name}: {least:g} to {most:g} is possible, not {value:g}")
+    known = {name for names in DELEGATES.values() for name in names}
+    if args.delegate and args.delegate not in known:
+        raise ConfigError(f"no delegate '{args.delegate}'; there are {', '.join(sorted(known))}")
     return Asked(
         threads=args.threads,
         delegate=args.delegate,
@@ -122,6 +130,7 @@ def _asked(args: argparse.Namespace) -> "Asked":
         memory_processes=0 if args.no_memory else 3,
         energy=args.energy,
         energy_s=args.energy_seconds,
+        away_s=args.away_seconds,
     )
 
 

@@ -196,7 +196,6 @@ def _of_file(args: argparse.Namespace, profile: "DeviceProfile", own: Path | Non
     """The readings that a gate would get for the file."""
     from datetime import UTC, datetime
 
-    from weighin.gates.belief import Moment
     from weighin.gates.digest import sha256_of
     from weighin.gates.errors import ConfigError
     from weighin.gates.measurement import Measurement
@@ -209,7 +208,7 @@ def _of_file(args: argparse.Namespace, profile: "DeviceProfile", own: Path | Non
         raise ConfigError(f"{args.model}: expected one of {', '.join(sorted(formats))}")
     if not args.model.is_file():
         raise ConfigError(f"{args.model}: no such file")
-    phones = Phones(own or Path("devices"), None, Moment(now=datetime.now(UTC)))
+    phones = Phones(own or Path("devices"), None, datetime.now(UTC))
     found = phones.known(args.model, fmt, sha256_of(args.model), profile.name)
     numbers = 0
     for reading in found:

@@ -6,13 +6,16 @@ library with it.
 What this module does not do: it gives no meaning to errors; they are adbutils' own or ``OSError``.
 """
 
+import socket
 import struct
 import time
 from pathlib import Path
 
 from adbutils import AdbClient, AdbConnection, AdbError
+from adbutils.errors import AdbConnectionError
 
 _CHUNK = 64 * 1024
+_CONNECT_S = 3.0
 _FILE = 0o100000
 
 
@@ -23,8 +26,20 @@ class Connection(AdbConnection):  # type: ignore[misc]
     and with it every token in it.
     """
 
-    def _safe_connect(self):  # type: ignore[no-untyped-def]
-        return self._create_socket()
+    def __init__(self, host: str, port: int) -> None:
+        """Connect.
+
+        Raises:
+            AdbConnectionError: nobody listens.
+        """
+        self._at = (host, port)
+        super().__init__(host, port)
+
+    def _safe_connect(self) -> socket.socket:
+        try:
+            return socket.create_connection(self._at, timeout=_CONNECT_S)
+        except OSError as error:
+            raise AdbConnectionError(f"connect to adb server failed: {error}") from error
 
 
 class Client(AdbClient):  # type: ignore[misc]

@@ -108,16 +108,8 @@ def _window(rig: Rig, model: str | None) -> _Raw | Missing:
     seconds = rig.asked.energy_s
     # A little longer than the readings: they shall not see its end.
     call = rig.call(model or "", seconds=1.05 * seconds + 1)
-    steps = " ".join(map(str, range(round(seconds / _STEP_S))))
-    start = f"{command_of(rig.tool, rig.program, call)} > {_OUTPUT} 2>&1 & p=$!; " if model else ""
-    end = f"wait $p; echo ENDED $?; cat {_OUTPUT}" if model else "echo ENDED 0"
-    command = (
-        f"{_RAILS} 2>/dev/null; echo BEGIN; {start}for i in {steps}; do sleep {_STEP_S:g}; "
-        f'echo "@ $(cat {_BATTERY}/current_now 2>/dev/null) '
-        f'$(cat {_BATTERY}/voltage_now 2>/dev/null)"; done; {end}; '
-        f"echo AFTER; {_RAILS} 2>/dev/null"
-    )
-    answer = rig.link.run(command, timeout_s=4 * seconds + 120)
+    tool = command_of(rig.tool, rig.program, call) if model else None
+    answer = rig.link.run(_window_command(tool, seconds), timeout_s=4 * seconds + 120)
     before, begun, rest = answer.text.partition("BEGIN\n")
     readings, ended, rest = rest.partition("ENDED ")
     status, _, rest = rest.partition("\n")
@@ -133,6 +125,21 @@ def _window(rig: Rig, model: str | None) -> _Raw | Missing:
         return done
     inferences = done.warm_up + done.timed.count
     return replace(raw, inferences=inferences, mean_ms=done.timed.mean_ms)
+
+
+def _window_command(tool: str | None, seconds: float) -> str:
+    """One window for the phone's shell; without a tool, an idle one."""
+    steps = " ".join(map(str, range(round(seconds / _STEP_S))))
+    start = f"{tool} > {_OUTPUT} 2>&1 & p=$!; " if tool else ""
+    # A reading after the tool's end would be one of an idle phone.
+    while_busy = "grep -q VmRSS /proc/$p/status 2>/dev/null && " if tool else ""
+    end = f"wait $p; echo ENDED $?; cat {_OUTPUT}" if tool else "echo ENDED 0"
+    return (
+        f"{_RAILS} 2>/dev/null; echo BEGIN; {start}for i in {steps}; do sleep {_STEP_S:g}; "
+        f'{while_busy}echo "@ $(cat {_BATTERY}/current_now 2>/dev/null) '
+        f'$(cat {_BATTERY}/voltage_now 2>/dev/null)"; done; {end}; '
+        f"echo AFTER; {_RAILS} 2>/dev/null"
+    )
 
 
 def _from_rails(raws: list[tuple[_Raw, _Raw]], confidence: float) -> Figure:

@@ -9,14 +9,17 @@ the judge objects.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weighin.gates.cost import Arithmetic, Terms
 from weighin.gates.devices.phone.naming import is_simulated
 from weighin.gates.devices.phone_run import Figure, Missing, PhoneRun
+from weighin.gates.devices.predict_energy import battery_of, predict_energy
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.profile import DeviceProfile
 from weighin.gates.stats import Interval
+from weighin.gates.usage import Usage
 from weighin.gates.variant import Format
 
 
@@ -67,6 +70,35 @@ def readings_of(run: PhoneRun) -> tuple[Reading, ...]:
     return tuple(
         _reading(run, metric, figure, n) for metric, figure, n in figures if not _unasked(figure)
     )
+
+
+def with_run(
+    predicted: Sequence[Reading], run: PhoneRun, profile: DeviceProfile, usage: Usage | None
+) -> tuple[Reading, ...]:
+    """What is known of a file with a run on the phone: measured first, then what follows from it.
+
+    Energy that was not measured follows from the measured latency and the power tables (origin
+    ``predicted``), battery from energy; a model without a latency has neither.
+    """
+    measured = {reading.metric: reading for reading in readings_of(run)}
+    known = {reading.metric: reading for reading in predicted} | measured
+    latency = known[Metric.LATENCY_P90_MS]
+    if Metric.ENERGY_MJ not in measured:
+        known[Metric.ENERGY_MJ] = _energy(latency, run, profile)
+    known[Metric.BATTERY_PERCENT_PER_HOUR] = battery_of(
+        known[Metric.ENERGY_MJ], usage, profile.battery, latency=latency
+    )
+    return tuple(known.values())
+
+
+def _energy(latency: Reading, run: PhoneRun, profile: DeviceProfile) -> Reading:
+    if isinstance(latency, Unreadable):
+        return Unreadable(metric=Metric.ENERGY_MJ, reason=latency.reason)
+    if run.delegate not in ("", "xnnpack"):
+        reason = f"not measured, and nobody published the power of the {run.delegate} delegate"
+        return Unreadable(metric=Metric.ENERGY_MJ, reason=reason)
+    energy = predict_energy(profile, run.threads, latency)
+    return energy if isinstance(energy, Unreadable) else replace(energy, origin=Origin.PREDICTED)
 
 
 def _unasked(figure: Figure) -> bool:

@@ -112,7 +112,7 @@ def _from_timings(base: Latency, blocks: Sequence[Block], confidence: float) -> 
     reading = latency_p90(sessions, _STAMP, threads=0, confidence=confidence)
     return replace(
         base,
-        p90_ms=figure_of(reading),
+        p90_ms=_with_resolution(figure_of(reading)),
         p50_ms=statistics.median(times),
         mean_ms=statistics.fmean(times),
         ratio=_ratio(sessions),
@@ -123,6 +123,20 @@ def _from_timings(base: Latency, blocks: Sequence[Block], confidence: float) -> 
 _STAMP = Stamp(
     artifact_sha256="", runtime="", device="", measured_at=datetime(2026, 1, 1, tzinfo=UTC)
 )
+
+
+RESOLUTION_MS = 0.001
+"""What both tools round a run's time to."""
+
+
+def _with_resolution(figure: Figure) -> Figure:
+    if isinstance(figure, Missing):
+        return figure
+    return Interval(
+        value=figure.value,
+        lower=max(0.0, figure.lower - RESOLUTION_MS),
+        upper=figure.upper + RESOLUTION_MS,
+    )
 
 
 def figure_of(reading: Reading) -> Figure:
