@@ -67,11 +67,13 @@ def run(args: argparse.Namespace) -> int:
     phones = _phones(args)
     if not args.speed > 0:
         raise ConfigError(f"--speed must be above 0, not {args.speed}")
+    if not 0 <= args.port <= 65535:
+        raise ConfigError(f"--port must be from 0 to 65535, not {args.port}")
     if args.tools is not None:
         _write_tools(args.tools, ToolBuild(args.tool_build))
     try:
         server = AdbSimulator(phones, port=args.port, clock=ScaledClock(args.speed)).start()
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigError(
             f"port {args.port} cannot be listened on ({error}); choose another with --port"
         ) from error
