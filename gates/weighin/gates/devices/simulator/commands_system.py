@@ -237,6 +237,23 @@ def _test(call: Call) -> int:
             return call.complain("this test is not simulated", 2)
 
 
+def _wait(call: Call) -> int:
+    """Until a background job has ended; its exit code. Without a number: until all have."""
+    jobs = call.session.jobs
+    wanted = [int(arg) for arg in call.args if arg.isdigit()] or list(jobs)
+    status: int | None = 0
+    for pid in wanted:
+        if pid not in jobs:
+            return 127
+        process, ended = jobs[pid]
+        while not ended.wait(0.05):
+            if call.session.gone.is_set():
+                process.kill(1)
+                return 129
+        status = process.status
+    return 1 if status is None else status
+
+
 def _nothing(_call: Call) -> int:
     return 0
 
@@ -273,7 +290,7 @@ SYSTEM_COMMANDS: Mapping[str, Builtin] = {
     "[": _test,
     "true": _nothing,
     ":": _nothing,
-    "wait": _nothing,
+    "wait": _wait,
     "sync": _nothing,
     "false": _false,
 }

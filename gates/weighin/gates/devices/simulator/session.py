@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from weighin.gates.devices.simulator.state import Process, State
 
 Sink = Callable[[bytes], None]
+Job = tuple[Process, threading.Event]
 SHELL = "/system/bin/sh"
 
 
@@ -36,6 +37,7 @@ class Session:
         running: Programs that run in it now.
         gone: Set when nobody listens any more.
         exited: ``exit`` was called in it.
+        jobs: Background jobs by number, and what is set when one has ended.
     """
 
     state: State
@@ -47,6 +49,7 @@ class Session:
     running: list[Process] = field(default_factory=list[Process])
     gone: threading.Event = field(default_factory=threading.Event)
     exited: bool = False
+    jobs: dict[int, Job] = field(default_factory=dict[int, Job])
 
     def hang_up(self) -> None:
         """The client went away: end what runs, start nothing more."""

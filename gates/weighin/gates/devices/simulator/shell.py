@@ -117,6 +117,8 @@ class Shell:
         session = self._session
         process = session.state.start("sh")
         session.last_background = process.pid
+        ended = threading.Event()
+        session.jobs[process.pid] = (process, ended)
         copy = replace(
             session,
             variables=dict(session.variables),
@@ -128,9 +130,10 @@ class Shell:
 
         def work() -> None:
             try:
-                shell._chain(chain, streams)
+                process.status = shell._chain(chain, streams)
             finally:
                 session.state.end(process)
+                ended.set()
 
         threading.Thread(target=work, name=f"phone-job-{process.pid}", daemon=True).start()
         return 0

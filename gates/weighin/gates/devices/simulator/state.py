@@ -32,6 +32,7 @@ class Process:
         rss_kib: Memory now.
         peak_kib: Most memory so far, VmHWM.
         threads: How many threads keep cores busy.
+        status: Exit code of a background job that has ended; ``None`` while it runs.
     """
 
     pid: int
@@ -41,6 +42,7 @@ class Process:
     rss_kib: int = 3_000
     peak_kib: int = 3_000
     threads: int = 1
+    status: int | None = None
 
     def kill(self, signal: int) -> None:
         """End it with this signal."""
