@@ -45,7 +45,8 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
     [
         (["--fault", "overheat"], "did you mean overheats?"),
         (["--profile", "pixel4"], "did you mean pixel-4"),
-        (["--profile", "host"], "choose a phone"),
+        (["--profile", "host"], "no Android phone"),
+        (["--profile", "iphone-xs"], "no Android phone"),
         (["--phones", "0"], "--phones must be from 1 to 64"),
         (["--speed", "-1"], "--speed must be above 0"),
         (["--port", "70000"], "--port must be from 0 to 65535"),

@@ -1,240 +1,130 @@
-"""What is known about a phone: facts, and the published measurements that calibrate it.
+"""Where device profiles are: the user's own folder first, then the ones that weighin ships.
 
-A profile is one TOML file under ``profiles/``; every table in it names its source. A phone
-without published measurements for a runtime and an arithmetic gets no number for them.
+A profile is one TOML file, and every table in it names its source. Users keep theirs in
+``devices/`` beside ``weighin.toml``; a profile of theirs hides the shipped one of the same name. A
+phone without published measurements for a runtime and an arithmetic gets no number for them.
 
-What this module does not do: it predicts nothing, and it measures nothing.
+What this module does not do: it predicts nothing, and it measures nothing. The records are in
+:mod:`weighin.gates.profile_record`; they are exported here as well.
 """
 
 import difflib
-import math
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from pathlib import Path
 
-from weighin.gates.cost import Arithmetic
 from weighin.gates.errors import ConfigError
-from weighin.gates.variant import Format
+from weighin.gates.profile_file import check_name, parse_profile
+from weighin.gates.profile_record import (
+    HOST,
+    Anchor,
+    Battery,
+    Calibration,
+    Cluster,
+    ClusterPower,
+    DeviceProfile,
+    Memory,
+    Os,
+    Power,
+    PowerKind,
+    PowerStep,
+    Tier,
+)
+from weighin.gates.profile_wire import render_profile
 
-HOST = "host"
-"""The profile of the machine that weighin runs on: measured, never predicted."""
+__all__ = [
+    "HOST",
+    "OWN_FOLDER",
+    "Anchor",
+    "Battery",
+    "Calibration",
+    "Cluster",
+    "ClusterPower",
+    "DeviceProfile",
+    "Memory",
+    "Os",
+    "Power",
+    "PowerKind",
+    "PowerStep",
+    "Tier",
+    "all_profiles",
+    "check_name",
+    "load_profile",
+    "own_names",
+    "parse_profile",
+    "profile_names",
+    "render_profile",
+    "shipped_names",
+]
 
+OWN_FOLDER = "devices"
+"""Beside ``weighin.toml``: the user's own profiles."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """Cores of one kind.
-
-    Attributes:
-        core: Core design.
-        count: How many of them.
-        max_ghz: Highest clock.
-        isa: Instruction set extensions that matter to kernels: ``dotprod``, ``fp16``, ``i8mm``.
-        active_mw: Measured power of one busy core at its highest clock; ``None`` if nobody
-            published it.
-        source: Where the figures come from.
-    """
-
-    core: str
-    count: int
-    max_ghz: float
-    isa: tuple[str, ...]
-    active_mw: float | None
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Battery:
-    """What the phone's battery holds; the voltage is the usual nominal one, an assumption."""
-
-    mah: float
-    nominal_volts: float
-    source: str
-
-    @property
-    def joules(self) -> float:
-        """Energy of a full battery."""
-        return self.mah * 3.6 * self.nominal_volts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """How much memory the phone has."""
-
-    ram_mib: int
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchor:
-    """Somebody's published mean latency of a known network on this phone."""
-
-    model: str
-    mean_ms: float
-    source: str
+_SUFFIX = ".toml"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What ties a cost model to this phone, for one runtime, arithmetic and thread count.
-
-    Attributes:
-        runtime: Runtime family whose files the number speaks of.
-        arithmetic: ``float32`` or ``int8``.
-        threads: Threads of the published runs. Runs with other thread counts are not mixed in.
-        kernels: ``before_xnnpack`` or ``xnnpack``: which CPU kernels the published runs used.
-        scale: Milliseconds per cost unit, fitted to the anchors.
-        anchors: The published runs.
-    """
-
-    runtime: Format
-    arithmetic: Arithmetic
-    threads: int
-    kernels: str
-    scale: float
-    anchors: tuple[Anchor, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceProfile:
-    """One phone, or the host.
-
-    Attributes:
-        name: How ``weighin.toml`` calls it.
-        title: How people call it.
-        tier: ``high``, ``mid`` or ``low`` in its year, ``old``, or ``host``.
-        year: Year of release; 0 for the host.
-        soc: System on chip.
-        source: Where title, tier, year and SoC come from.
-        clusters: Cores, fastest first.
-        memory: Its memory, if known.
-        battery: Its battery, if known.
-        calibrations: What its predictions rest on; empty where nothing was published.
-    """
-
-    name: str
-    title: str
-    tier: str
-    year: int
-    soc: str
-    source: str
-    clusters: tuple[Cluster, ...] = ()
-    memory: Memory | None = None
-    battery: Battery | None = None
-    calibrations: tuple[Calibration, ...] = ()
-
-    def calibration(self, runtime: Format, arithmetic: Arithmetic) -> Calibration | None:
-        """The published runs for this runtime and arithmetic, if there are any."""
-        fitting = (
-            c for c in self.calibrations if c.runtime is runtime and c.arithmetic is arithmetic
-        )
-        return next(fitting, None)
-
-    def active_mw(self, threads: int) -> float | None:
-        """Power of the ``threads`` most powerful cores, all busy; ``None`` if not measured."""
-        powers = [cluster.active_mw for cluster in self.clusters for _ in range(cluster.count)]
-        known = sorted((p for p in powers if p is not None), reverse=True)
-        return sum(known[:threads]) if known and len(known) == len(powers) >= threads else None
-
-
-def profile_names() -> tuple[str, ...]:
-    """Names of the shipped profiles, sorted."""
+def shipped_names() -> tuple[str, ...]:
+    """Names of the profiles that weighin ships, sorted."""
     folder = resources.files("weighin.gates") / "profiles"
     files = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in files if name.endswith(_SUFFIX)))
 
 
-def load_profile(name: str) -> DeviceProfile:
-    """The shipped profile called ``name``.
-
-    Raises:
-        ConfigError: there is no such profile; the message lists the ones there are.
-    """
-    names = profile_names()
-    if name not in names:
-        close = difflib.get_close_matches(name, names, n=2)
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise ConfigError(f"no device profile '{name}'{hint} Allowed: {', '.join(names)}")
-    text = (resources.files("weighin.gates") / "profiles" / f"{name}.toml").read_text("utf-8")
-    return parse_profile(name, text)
-
-
-def parse_profile(name: str, text: str) -> DeviceProfile:
-    """A profile from the text of its TOML file.
+def own_names(own: Path | None) -> tuple[str, ...]:
+    """Names of the profiles in the user's folder, sorted; the folder need not exist.
 
     Raises:
-        ConfigError: the text is not a profile; the message names the key.
+        ConfigError: a file there has a name that no profile may have, or is called ``host``.
     """
+    if own is None or not own.is_dir():
+        return ()
+    names = sorted(path.stem for path in own.glob(f"*{_SUFFIX}") if path.is_file())
+    for name in names:
+        check_name(name)
+        if name == HOST:
+            raise ConfigError(f"{own / HOST}{_SUFFIX}: 'host' is this machine; rename the file")
+    return tuple(names)
+
+
+def profile_names(own: Path | None = None) -> tuple[str, ...]:
+    """Names of all profiles, sorted: the user's own and the shipped ones."""
+    return tuple(sorted({*shipped_names(), *own_names(own)}))
+
+
+def load_profile(name: str, own: Path | None = None) -> DeviceProfile:
+    """The profile called ``name``: the user's own if there is one, else the shipped one.
+
+    Args:
+        name: As :func:`profile_names` lists it.
+        own: The user's folder of profiles, if there is one.
+
+    Raises:
+        ConfigError: there is no such profile, and the message says what was meant; or its
+            file cannot be read or is no profile.
+    """
+    if name in own_names(own) and own is not None:
+        return _read_own(name, own)
+    if name not in shipped_names():
+        close = difflib.get_close_matches(name, profile_names(own), n=2)
+        hint = f"; did you mean {' or '.join(close)}?" if close else "."
+        raise ConfigError(f"no device profile '{name}'{hint} `weighin device list` shows them all")
+    file = resources.files("weighin.gates") / "profiles" / f"{name}{_SUFFIX}"
+    return parse_profile(name, file.read_text("utf-8"))
+
+
+def all_profiles(own: Path | None = None) -> tuple[DeviceProfile, ...]:
+    """Every profile, sorted by name.
+
+    Raises:
+        ConfigError: one of the user's files is no profile.
+    """
+    return tuple(load_profile(name, own) for name in profile_names(own))
+
+
+def _read_own(name: str, own: Path) -> DeviceProfile:
+    path = own / f"{name}{_SUFFIX}"
     try:
-        raw = tomllib.loads(text)
-        return DeviceProfile(
-            name=name,
-            title=_text(raw, "title"),
-            tier=_text(raw, "tier"),
-            year=int(raw["year"]),
-            soc=_text(raw, "soc"),
-            source=_text(raw, "source"),
-            clusters=tuple(_cluster(t) for t in raw.get("clusters", ())),
-            memory=_memory(raw["memory"]) if "memory" in raw else None,
-            battery=_battery(raw["battery"]) if "battery" in raw else None,
-            calibrations=tuple(_calibration(t) for t in raw.get("calibrations", ())),
-        )
-    except KeyError as error:
-        raise ConfigError(f"profile {name}: key {error} is missing") from error
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"profile {name}: {error}") from error
-
-
-def _text(table: Mapping[str, Any], key: str) -> str:
-    value = table[key]
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{key} must be text, not {value!r}")
-    return value
-
-
-def _positive(table: Mapping[str, Any], key: str) -> float:
-    value = float(table[key])
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{key} must be a positive number, not {value}")
-    return value
-
-
-def _cluster(table: Mapping[str, Any]) -> Cluster:
-    return Cluster(
-        core=_text(table, "core"),
-        count=int(_positive(table, "count")),
-        max_ghz=_positive(table, "max_ghz"),
-        isa=tuple(str(flag) for flag in table["isa"]),
-        active_mw=_positive(table, "active_mw") if "active_mw" in table else None,
-        source=_text(table, "source"),
-    )
-
-
-def _memory(table: Mapping[str, Any]) -> Memory:
-    return Memory(ram_mib=int(_positive(table, "ram_mib")), source=_text(table, "source"))
-
-
-def _battery(table: Mapping[str, Any]) -> Battery:
-    return Battery(
-        mah=_positive(table, "mah"),
-        nominal_volts=_positive(table, "nominal_volts"),
-        source=_text(table, "source"),
-    )
-
-
-def _calibration(table: Mapping[str, Any]) -> Calibration:
-    anchors = (
-        Anchor(model=str(model), mean_ms=_positive({"mean_ms": ms}, "mean_ms"), source=source)
-        for published in table["published"]
-        for source in [_text(published, "source")]
-        for model, ms in published["mean_ms"].items()
-    )
-    return Calibration(
-        runtime=Format(_text(table, "runtime")),
-        arithmetic=Arithmetic(_text(table, "arithmetic")),
-        threads=int(_positive(table, "threads")),
-        kernels=_text(table, "kernels"),
-        scale=_positive(table, "scale"),
-        anchors=tuple(anchors),
-    )
+        return parse_profile(name, path.read_text("utf-8"))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error

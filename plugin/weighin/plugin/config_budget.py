@@ -4,7 +4,6 @@ import difflib
 from collections.abc import Iterable
 
 from weighin.gates.metric import Budget, Metric, Origin
-from weighin.gates.profile import profile_names
 
 DEFAULT = "default"
 """The scope of budgets that hold on every device."""
@@ -16,10 +15,8 @@ BUDGET_TABLE_FORM = "{ at_most = NUMBER, least_origin = 'predicted' }"
 
 
 def budget_mistakes(where: str, table: BudgetTable) -> Iterable[str]:
-    """One line per budget that is none, or is for a device that there is not."""
-    devices = (DEFAULT, *profile_names())
+    """One line per budget that is none; for which devices is looked at elsewhere."""
     for scope, budgets in table.items():
-        yield from name_mistakes(f"{where}.{scope}", (scope,), devices)
         for metric, value in budgets.items():
             if metric not in tuple(Metric):
                 yield (

@@ -16,10 +16,11 @@ from pydantic_core import ErrorDetails
 
 from weighin.gates.errors import ConfigError
 from weighin.gates.meters.metrics import LABEL
-from weighin.gates.profile import profile_names
+from weighin.gates.profile import OWN_FOLDER
 from weighin.gates.variant import Format
 from weighin.plugin.config import AUTO, FILE_NAME, Config, MetricConfig, ModelConfig
 from weighin.plugin.config_budget import BUDGET_TABLE_FORM, budget_mistakes, name_mistakes, near
+from weighin.plugin.config_devices import KnownDevices, device_mistakes, known_devices, resolved
 from weighin.plugin.describe import Preprocessing, check_preprocessing
 from weighin.plugin.recipe import needs_classes, parse_recipe
 
@@ -50,11 +51,18 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    return _with_labels(parse_config(document, file=path.name), path)
+    return _with_labels(parse_config(document, file=path.name, own=path.parent / OWN_FOLDER), path)
 
 
-def parse_config(document: Mapping[str, object], *, file: str = FILE_NAME) -> Config:
-    """Turn a parsed TOML document into records.
+def parse_config(
+    document: Mapping[str, object], *, file: str = FILE_NAME, own: Path | None = None
+) -> Config:
+    """Turn a parsed TOML document into records, in which devices are named one by one.
+
+    Args:
+        document: The file.
+        file: Its name, for complaints.
+        own: The user's folder of device profiles.
 
     Raises:
         ConfigError: one line per mistake.
@@ -66,10 +74,11 @@ def parse_config(document: Mapping[str, object], *, file: str = FILE_NAME) -> Co
         details = (one for one in error.errors(include_url=False) if not _is_other_form(one))
         lines = [_explain(file, detail) for detail in details]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from error
-    lines = [f"{file}: {line}" for line in _mistakes(config)]
+    known = known_devices(config, own)
+    lines = [f"{file}: {line}" for line in _mistakes(config, known)]
     if lines:
         raise ConfigError("\n".join(lines))
-    return config
+    return resolved(config, known)
 
 
 def _with_labels(config: Config, path: Path) -> Config:
@@ -92,15 +101,17 @@ def _with_labels(config: Config, path: Path) -> Config:
     return dataclasses.replace(config, models=models)
 
 
-def _mistakes(config: Config) -> Iterable[str]:
+def _mistakes(config: Config, known: KnownDevices) -> Iterable[str]:
     """What the types cannot see: names that must exist, units, bounds."""
     if (config.evidence.key is None) != (config.evidence.public_key is None):
         yield "evidence.key: needs evidence.public_key, the file with its public half, beside it"
+    if config.fleet.at_least_percent is not None and config.fleet.file is None:
+        yield "fleet.at_least_percent: needs fleet.file, which says who the users are"
     yield from budget_mistakes("budgets", config.budgets)
+    yield from device_mistakes(config, known)
     for name, model in config.models.items():
         where = f"models.{name}"
         yield from budget_mistakes(f"{where}.budgets", model.budgets)
-        yield from name_mistakes(f"{where}.devices", model.devices, profile_names())
         yield from name_mistakes(f"{where}.formats", model.formats, tuple(Format))
         yield from _recipe_mistakes(f"{where}.recipes", model)
         yield from _meaning_mistakes(where, model)

@@ -18,7 +18,7 @@ from weighin.gates.regression import Released, compared_metric, growth, unchange
 from weighin.gates.variant import Variant
 from weighin.plugin.console import Progress
 from weighin.plugin.offer import Offer, wanted_of
-from weighin.plugin.phones import PREDICTED, predict_file
+from weighin.plugin.phones import PREDICTED, Phones
 from weighin.plugin.plan import Plan, Target
 from weighin.plugin.scales import Scales, candidate_of
 from weighin.registry.baseline import applied, baseline_of
@@ -48,6 +48,7 @@ def against_release(
     known: Mapping[str, ByDevice],
     plan: Plan,
     scales: Scales,
+    phones: Phones,
     progress: Progress,
     offer: Offer | None,
 ) -> dict[tuple[str, str], Against]:
@@ -58,10 +59,11 @@ def against_release(
         known: What is known of each by itself, by label; of this machine in any case.
         plan: Names devices and budgets.
         scales: What they were weighed with.
+        phones: Predicts the released files.
         progress: Told of finished children.
         offer: What the channel offers; ``None`` where nobody asks (a search does not).
     """
-    asked = _Asked(plan=plan, scales=scales, offer=offer, progress=progress)
+    asked = _Asked(plan=plan, scales=scales, phones=phones, offer=offer, progress=progress)
     here = _compared_here(variants, known, asked)
     return {
         (variant.label, target.device): _against(
@@ -78,6 +80,7 @@ class _Asked:
 
     plan: Plan
     scales: Scales
+    phones: Phones
     offer: Offer | None
     progress: Progress
 
@@ -144,14 +147,7 @@ def _predicted(
     if not holds(path, baseline.sha256, baseline.size_bytes):
         why = f"the channel has no longer the file that it offers ({path.name})"
         return tuple(Unreadable(metric=metric, reason=why) for metric in PREDICTED)
-    return predict_file(
-        path,
-        baseline.format,
-        baseline.sha256,
-        device,
-        asked.plan.settings.inferences_per_hour,
-        asked.scales.moment.now,
-    )
+    return asked.phones.predict(path, baseline.format, baseline.sha256, device)
 
 
 def _on(device: str, reading: Reading) -> Reading:

@@ -6,16 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from weighin.gates.belief import Subject
 from weighin.gates.devices.bench import Candidate
 from weighin.gates.devices.host import HOST_METRICS, measure_host
-from weighin.gates.judge import Verdict, judge
+from weighin.gates.judge import judge
 from weighin.gates.measurement import Reading
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric
-from weighin.gates.profile import HOST, load_profile
+from weighin.gates.profile import HOST, OWN_FOLDER
 from weighin.gates.variant import Variant
 from weighin.gates.weigh_in import Result
 from weighin.plugin.console import Progress
 from weighin.plugin.offer import Offer
-from weighin.plugin.phones import PREDICTED, predict_file
+from weighin.plugin.phones import PREDICTED, Phones
 from weighin.plugin.plan import Plan
 from weighin.plugin.regression import Against, against_release
 from weighin.plugin.scales import Scales, candidate_of
@@ -51,14 +51,40 @@ def weigh_variants(
         report_progress=lambda done, total, _what: progress("weigh", done, total),
         metrics=metrics,
     )
-    arm = _on_arm(candidates, plan, scales, progress) if _ARM in metrics else {}
-    known = {one.label: _known(one, here[one.label], arm, plan, scales) for one in variants}
-    against = against_release(variants, known, plan, scales, progress, offer)
+    phones = Phones(scales.root / OWN_FOLDER, plan.settings.inferences_per_hour, scales.moment.now)
+    arm = _on_arm(candidates, phones, plan, scales, progress) if _ARM in metrics else {}
+    return judge_variants(variants, here, arm, phones, plan, scales, progress, offer)
+
+
+def judge_variants(
+    variants: Sequence[Variant],
+    here: Mapping[str, tuple[Reading, ...]],
+    arm: Mapping[tuple[str, str], Reading],
+    phones: Phones,
+    plan: Plan,
+    scales: Scales,
+    progress: Progress,
+    offer: Offer | None = None,
+) -> tuple[Result, ...]:
+    """Predict every variant for the phones, and judge it on each device.
+
+    Args:
+        variants: The files.
+        here: By label, what this machine measured.
+        arm: By label and device, what ARM kernels said.
+        phones: Predicts.
+        plan: Names devices and budgets.
+        scales: What is weighed with.
+        progress: Told of finished children, where files are compared with the release.
+        offer: What the channel offers; ``None`` where nothing is compared with it.
+    """
+    known = {one.label: _known(one, here[one.label], arm, phones, plan, scales) for one in variants}
+    against = against_release(variants, known, plan, scales, phones, progress, offer)
     return tuple(_result(one, known[one.label], against, plan, scales) for one in variants)
 
 
 def _on_arm(
-    candidates: Sequence[Candidate], plan: Plan, scales: Scales, progress: Progress
+    candidates: Sequence[Candidate], phones: Phones, plan: Plan, scales: Scales, progress: Progress
 ) -> Mapping[tuple[str, str], Reading]:
     """ARM kernels by label and device: only for devices with a budget on them, for it is slow."""
     targets = [one for one in plan.targets if any(b.metric is _ARM for b in one.budgets)]
@@ -72,7 +98,7 @@ def _on_arm(
     progress(_ARM_STEP, 0, most)
     readings = arm_readings(
         candidates,
-        [load_profile(target.device) for target in targets],
+        [phones.profile(target.device) for target in targets],
         scales.evaluation,
         not_set_up() if scales.arm is None else open_machine(scales.arm),
         scales.workdir / "arm",
@@ -89,6 +115,7 @@ def _known(
     variant: Variant,
     here: tuple[Reading, ...],
     arm: Mapping[tuple[str, str], Reading],
+    phones: Phones,
     plan: Plan,
     scales: Scales,
 ) -> dict[str, tuple[Reading, ...]]:
@@ -96,25 +123,18 @@ def _known(
     known = {HOST: here}
     for device in plan.devices:
         if device != HOST:
-            known[device] = _on_phone(variant, device, here, plan, scales)
+            known[device] = _on_phone(variant, device, here, phones, scales)
         if (variant.label, device) in arm:
             known[device] = (*known[device], arm[variant.label, device])
     return known
 
 
 def _on_phone(
-    variant: Variant, device: str, here: tuple[Reading, ...], plan: Plan, scales: Scales
+    variant: Variant, device: str, here: tuple[Reading, ...], phones: Phones, scales: Scales
 ) -> tuple[Reading, ...]:
     of_the_file = tuple(reading for reading in here if reading.metric not in PREDICTED)
-    predicted = predict_file(
-        scales.root / variant.path,
-        variant.format,
-        variant.sha256,
-        device,
-        plan.settings.inferences_per_hour,
-        scales.moment.now,
-    )
-    return (*of_the_file, *predicted)
+    path = scales.root / variant.path
+    return (*of_the_file, *phones.predict(path, variant.format, variant.sha256, device))
 
 
 def _result(
@@ -128,22 +148,15 @@ def _result(
         device: (*known[device], *against[variant.label, device].readings)
         for device in plan.devices
     }
+    runtime = runtime_of(variant.format)  # looks for the package: once is enough
     verdicts = tuple(
-        _verdict(variant, device, against[variant.label, device], readings, scales)
+        judge(
+            Subject(artifact_sha256=variant.sha256, device=device, runtime=runtime),
+            against[variant.label, device].budgets,
+            readings,
+            scales.moment,
+        )
         for device, readings in by_device.items()
     )
     every = dict.fromkeys(reading for readings in by_device.values() for reading in readings)
     return Result(variant=variant, verdicts=verdicts, readings=tuple(every))
-
-
-def _verdict(
-    variant: Variant,
-    device: str,
-    against: Against,
-    readings: tuple[Reading, ...],
-    scales: Scales,
-) -> Verdict:
-    subject = Subject(
-        artifact_sha256=variant.sha256, device=device, runtime=runtime_of(variant.format)
-    )
-    return judge(subject, against.budgets, readings, scales.moment)

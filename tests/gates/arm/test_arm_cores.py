@@ -3,20 +3,21 @@
 import pytest
 
 from weighin.gates.arm.cores import CORES, DOTPROD, I8MM, NEON, Core, Fit, NoCore, core_of, cpuinfo
-from weighin.gates.profile import Cluster, DeviceProfile, load_profile
+from weighin.gates.profile import Cluster, DeviceProfile, Os, Tier, load_profile
 
 
 def phone(*clusters: tuple[str, ...]) -> DeviceProfile:
     return DeviceProfile(
         name="phone",
         title="Phone",
-        tier="mid",
+        os=Os.ANDROID,
+        tier=Tier.MID,
         year=2024,
         soc="SoC",
+        soc_id="soc",
         source="nobody",
         clusters=tuple(
-            Cluster(core="Core", count=4, max_ghz=2.0, isa=isa, active_mw=None, source="nobody")
-            for isa in clusters
+            Cluster(core="Core", count=4, max_ghz=2.0, isa=isa, source="nobody") for isa in clusters
         ),
     )
 

@@ -18,7 +18,7 @@ from weighin.gates.judge import Outcome, judge
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Budget, Metric
-from weighin.gates.profile import Cluster, DeviceProfile, load_profile
+from weighin.gates.profile import Cluster, DeviceProfile, Os, Tier, load_profile
 from weighin.gates.variant import Format
 
 Emulator = Callable[..., Machine]
@@ -29,9 +29,11 @@ PIXEL_1, PIXEL_3, PIXEL_4 = (load_profile(f"pixel-{k}") for k in (1, 3, 4))
 NEW = DeviceProfile(
     name="new",
     title="New",
-    tier="high",
+    os=Os.ANDROID,
+    tier=Tier.HIGH,
     year=2023,
     soc="SoC",
+    soc_id="soc",
     source="nobody",
     clusters=(
         Cluster(
@@ -39,7 +41,6 @@ NEW = DeviceProfile(
             count=1,
             max_ghz=3.0,
             isa=("dotprod", "fp16", "i8mm"),
-            active_mw=None,
             source="nobody",
         ),
     ),

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from operator import methodcaller
 from typing import Any
 
 import adbutils
@@ -57,7 +58,7 @@ def test_a_phone_that_is_not_ready_is_listed_and_answers_nothing(
     client = adbutils.AdbClient(port=serve(phone).port)
     assert [one.state for one in client.list()] == [fault.value]
     assert client.device_list() == []
-    for ask in (lambda d: d.shell("ls"), lambda d: d.get_state(), lambda d: d.get_features()):
+    for ask in (methodcaller("shell", "ls"), methodcaller("get_state")):
         with pytest.raises(adbutils.AdbError, match=f"device {fault}"):
             ask(client.device(phone.serial))
 

@@ -1,5 +1,6 @@
 """The simulated shell does what a phone's shell does with the commands that adb routes use."""
 
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -7,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weighin.gates.core_design import design_of
 from weighin.gates.devices.simulator.clock import ManualClock
 from weighin.gates.devices.simulator.commands import commands_of
 from weighin.gates.devices.simulator.phone import simulated
 from weighin.gates.devices.simulator.session import Session, Streams
 from weighin.gates.devices.simulator.shell import Shell
 from weighin.gates.devices.simulator.state import State
-from weighin.gates.profile import load_profile
+from weighin.gates.devices.simulator.system_files import cpuinfo
+from weighin.gates.profile import Os, all_profiles, load_profile
 
 T = "/data/local/tmp"
 MD5_OF_ABC = "900150983cd24fb0d6963f7d28e17f72"  # RFC 1321
@@ -133,13 +136,13 @@ def test_exit_ends_the_text_with_its_code(sh: Phone) -> None:
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_quoted_word_comes_back_as_it_was(text: str) -> None:
     assert Phone()(f"printf %s {shlex.quote(text)}") == (0, text, "")
 
 
 @given(text=st.text("ab $(){}'\"`;&|<>!*?=\\\n", max_size=25))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_text_crashes_the_shell(text: str) -> None:
     status, _, _ = Phone()(text)
     assert 0 <= status <= 255
@@ -149,6 +152,16 @@ def test_cores_of_all_kinds_are_shown_with_their_numbers(sh: Phone) -> None:
     parts = [line for line in sh("cat /proc/cpuinfo")[1].splitlines() if "CPU part" in line]
     assert [line[-5:] for line in parts] == ["0x805"] * 4 + ["0x804"] * 4
     assert "asimddp" in sh("cat /proc/cpuinfo")[1]
+
+
+def test_every_profiles_cores_have_numbers_that_name_their_design() -> None:
+    for profile in all_profiles():
+        if profile.os is Os.ANDROID:
+            phone = simulated(profile)
+            found = re.findall(r"implementer\t: (\w+)|part\t: (\w+)", cpuinfo(phone))
+            numbers = [int(one or other, 16) for one, other in found]
+            designs = [design_of(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+            assert [d and d.name for d in designs] == [kind.design for kind in phone.cores]
 
 
 def test_a_program_shows_its_peak_memory_while_it_runs(sh: Phone) -> None:

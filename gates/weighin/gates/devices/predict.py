@@ -23,7 +23,7 @@ from weighin.gates.devices.latency import (
 )
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Metric, Origin
-from weighin.gates.profile import HOST, Battery, Calibration, DeviceProfile
+from weighin.gates.profile import HOST, Battery, Calibration, DeviceProfile, PowerKind
 from weighin.gates.variant import Format
 
 LEAST_ANCHORS = 3
@@ -173,19 +173,17 @@ def _memory_reason(profile: DeviceProfile, cost: ModelCost) -> str:
 
 def _energy(profile: DeviceProfile, calibration: Calibration, latency: Measurement) -> Reading:
     """Measured power of the busy cores, times the latency interval, times the band."""
-    watts_milli = profile.active_mw(calibration.threads)
-    if watts_milli is None:
+    power = profile.active_mw(calibration.threads)
+    if power is None or power.kind is not PowerKind.MEASURED:
         reason = f"nobody published the measured power of {profile.title}'s cores"
         return Unreadable(metric=Metric.ENERGY_MJ, reason=reason)
-    per_ms = watts_milli / 1e3
-    cores = f"{calibration.threads} fastest cores busy, {watts_milli:.0f} mW measured by freqbench"
-    sources = dict.fromkeys(cluster.source for cluster in profile.clusters)
+    cores = f"{calibration.threads} fastest cores busy, {power.mw:.0f} mW measured by freqbench"
     return _scaled(
         latency,
         Metric.ENERGY_MJ,
-        per_ms,
+        power.mw / 1e3,
         POWER_BAND,
-        (("power", cores), ("power source", "; ".join(sources)), ("power band", "x0.5 to x2")),
+        (("power", cores), ("power source", power.source), ("power band", "x0.5 to x2")),
     )
 
 

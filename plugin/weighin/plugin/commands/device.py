@@ -1,78 +1,150 @@
-"""``weighin device list`` and ``show``: what is known of each device; ``simulate`` beside them."""
+"""``weighin device list``, ``show`` and ``diff``: what is known of each device."""
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from weighin.plugin.commands import device_simulate
 from weighin.plugin.console import say, say_json
 
-SUMMARY = "list and show device profiles"
-DESCRIPTION = "The devices that variants are weighed for, and where their figures are from."
+if TYPE_CHECKING:
+    from weighin.gates.profile import DeviceProfile
+
+SUMMARY = "list, show and compare device profiles"
+DESCRIPTION = (
+    "The devices that variants are weighed for, and where their figures are from: the phones that "
+    "weighin ships, and your own ones in devices/ beside weighin.toml."
+)
 EXAMPLE = """examples:
-  weighin device list             every device that weighin.toml may name
-  weighin device show pixel-4     facts, calibration and sources of one
-  weighin device simulate         phones made of software, for adb to talk to
+  weighin device list                          every device that weighin.toml may name
+  weighin device list tier:low 'android>=10'   those in all of these classes (mind the quotes)
+  weighin device show pixel-4                  facts, calibration and sources of one
+  weighin device diff pixel-4 redmi-5a         what two do not have in common
+  weighin device simulate                      phones made of software, for adb to talk to
 """
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what it takes."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="every device", epilog="example: weighin device list")
+    listing = actions.add_parser(
+        "list", help="every device", epilog="example: weighin device list tier:low 'ram>=3072'"
+    )
+    listing.add_argument(
+        "classes", nargs="*", metavar="CLASS", help="such as tier:low, soc:sm8150, 'android>=12'"
+    )
     showing = actions.add_parser(
         "show", help="one device", epilog="example: weighin device show pixel-4"
     )
     showing.add_argument("name", help="as `weighin device list` shows it")
-    for action in (listing, showing):
+    comparing = actions.add_parser(
+        "diff", help="two devices", epilog="example: weighin device diff pixel-4 redmi-5a"
+    )
+    comparing.add_argument("one", help="as `weighin device list` shows it")
+    comparing.add_argument("other", help="the one to compare it with")
+    for action in (listing, showing, comparing):
         action.add_argument("--json", action="store_true", help="print JSON")
     device_simulate.arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List, show or simulate."""
-    if args.action == "simulate":
-        return device_simulate.run(args)
-    return run_list(args) if args.action == "list" else run_show(args)
+    """Do what the action says."""
+    actions = {"list": run_list, "show": run_show, "diff": run_diff}
+    actions["simulate"] = device_simulate.run
+    return actions[args.action](args)
 
 
 def run_list(args: argparse.Namespace) -> int:
-    """Show all profiles in a table."""
-    from weighin.gates.profile import load_profile, profile_names
+    """Show all profiles in a table, or those in all of the given classes."""
+    from weighin.gates.profile import all_profiles, own_names, shipped_names
+    from weighin.plugin.device_words import table
 
-    profiles = [load_profile(name) for name in profile_names()]
+    own = own_folder(Path.cwd())
+    mine = own_names(own)
+    profiles, unknown = _in_all(args.classes, all_profiles(own))
     if args.json:
-        say_json([dataclasses.asdict(profile) for profile in profiles])
+        say_json([{**_as_dict(profile), "own": profile.name in mine} for profile in profiles])
         return 0
-    say(f"{'name':<14}{'device':<24}{'tier':<6}{'year':<6}{'SoC':<29}latency from")
-    for p in profiles:
-        kinds = ", ".join(f"{c.runtime} {c.arithmetic}" for c in p.calibrations)
-        rests_on = kinds or ("measured right here" if p.tier == "host" else "nothing published")
-        say(f"{p.name:<14}{p.title:<24}{p.tier:<6}{p.year or '':<6}{p.soc:<29}{rests_on}")
+    for line in table(profiles):
+        say(line)
+    if args.classes:
+        say(f"\n{len(profiles)} in {', '.join(args.classes)}{_silent(unknown)}")
+    if mine:
+        say(f"\nyour own, in {own}: {', '.join(mine)}")
+    for name in sorted(set(mine) & set(shipped_names())):
+        say(f"your own {name} hides the one that weighin ships")
     return 0
 
 
 def run_show(args: argparse.Namespace) -> int:
     """Show one profile with the source of each figure."""
     from weighin.gates.profile import load_profile
+    from weighin.plugin.device_words import shown
 
-    profile = load_profile(args.name)
+    profile = load_profile(args.name, own_folder(Path.cwd()))
     if args.json:
-        say_json(dataclasses.asdict(profile))
+        say_json(_as_dict(profile))
         return 0
-    when = profile.year or "this machine"
-    say(f"{profile.name}: {profile.title}, {profile.soc}, {profile.tier} tier, {when}")
-    say(f"  source: {profile.source}")
-    for c in profile.clusters:
-        power = f", {c.active_mw:.0f} mW per busy core" if c.active_mw else ""
-        extensions = " ".join(c.isa) or "no extensions"
-        say(f"  {c.count} x {c.core} at {c.max_ghz} GHz ({extensions}){power}")
-        say(f"    source: {c.source}")
-    if profile.battery:
-        say(f"  battery {profile.battery.mah:.0f} mAh, {profile.battery.nominal_volts} V assumed")
-        say(f"    source: {profile.battery.source}")
-    for k in profile.calibrations:
-        rests_on = f"threads: {k.threads}, published runs: {len(k.anchors)}"
-        say(f"  latency of {k.runtime} {k.arithmetic}, {rests_on}")
-        for source in dict.fromkeys(anchor.source for anchor in k.anchors):
-            say(f"    source: {source}")
+    for line in shown(profile):
+        say(line)
     return 0
+
+
+def run_diff(args: argparse.Namespace) -> int:
+    """Show what two profiles do not have in common."""
+    from weighin.gates.profile import load_profile
+    from weighin.plugin.device_words import differences, side_by_side
+
+    own = own_folder(Path.cwd())
+    one, other = load_profile(args.one, own), load_profile(args.other, own)
+    rows = differences(one, other)
+    if args.json:
+        facts = [{"fact": fact, one.name: a, other.name: b} for fact, a, b in rows]
+        say_json({"devices": [one.name, other.name], "differences": facts})
+    elif not rows:
+        say(f"{one.name} and {other.name} say the same")
+    else:
+        for line in side_by_side(one, other):
+            say(line)
+    return 0
+
+
+def own_folder(start: Path) -> Path | None:
+    """The user's folder of profiles, if ``start`` is in a project."""
+    from weighin.gates.errors import ConfigError
+    from weighin.gates.profile import OWN_FOLDER
+    from weighin.plugin.config_file import find_root
+
+    try:
+        return find_root(start) / OWN_FOLDER
+    except ConfigError:
+        return None  # the shipped profiles need no project
+
+
+def _in_all(
+    classes: Sequence[str], profiles: "Sequence[DeviceProfile]"
+) -> "tuple[list[DeviceProfile], list[str]]":
+    """Who is in all classes, and who might be: in none of them for certain."""
+    from weighin.gates.device_class import expand, is_class, parse_class
+    from weighin.gates.errors import ConfigError
+
+    if names := [text for text in classes if not is_class(text)]:
+        raise ConfigError(f"'{names[0]}' is no class of devices; `weighin device show {names[0]}`?")
+    wanted = [parse_class(text) for text in classes]
+    for one in wanted:
+        expand(one.text, profiles)
+    held = {p.name: [one.holds(p) for one in wanted] for p in profiles}
+    found = [p for p in profiles if all(held[p.name])]
+    return found, [name for name, holds in held.items() if False not in holds and None in holds]
+
+
+def _silent(unknown: Sequence[str]) -> str:
+    if not unknown:
+        return ""
+    return f"; {len(unknown)} more skipped, whose profile does not say: {', '.join(unknown)}"
+
+
+def _as_dict(profile: "DeviceProfile") -> dict[str, Any]:
+    return dataclasses.asdict(profile)

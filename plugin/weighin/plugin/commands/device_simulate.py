@@ -88,13 +88,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _phones(args: argparse.Namespace) -> tuple[SimulatedPhone, ...]:
-    from weighin.gates.profile import HOST, load_profile
+    from weighin.gates.profile import load_profile
+    from weighin.plugin.commands.device import own_folder
 
     if not 1 <= args.phones <= 64:
         raise ConfigError(f"--phones must be from 1 to 64, not {args.phones}")
-    if args.profile == HOST:
-        raise ConfigError("the host is this machine: choose a phone, see `weighin device list`")
-    profile = load_profile(args.profile)
+    profile = load_profile(args.profile, own_folder(Path.cwd()))
     faults = Faults(names=frozenset(_fault(name) for name in args.fault))
     alike = (simulated(profile, seed=args.seed + number) for number in range(args.phones))
     return tuple(replace(phone, faults=faults) for phone in alike)
