@@ -30,7 +30,8 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
         port = int(lines[3].split("127.0.0.1:")[1].split(".")[0])
         devices = adbutils.AdbClient(port=port).device_list()
         assert [d.prop.model for d in devices] == ["Pixel 4", "Pixel 4"]
-        assert all(d.serial in "".join(lines) and "charging" in lines[1] for d in devices)
+        assert all(str(d.serial) in "".join(lines) for d in devices)
+        assert "charging" in lines[1]
         tool = tmp_path / "tools" / "benchmark_model"
         devices[0].sync.push(tool, "/data/local/tmp/benchmark_model")
         told = devices[0].shell("/data/local/tmp/benchmark_model")

@@ -85,7 +85,7 @@ def test_a_file_that_is_not_there_is_told_so(plug: Any) -> None:
 def test_a_push_to_where_nobody_may_write_fails_and_changes_nothing(plug: Any, target: str) -> None:
     device = plug()
     before = device.shell("cat /proc/cpuinfo")
-    with pytest.raises(adbutils.errors.AdbError):
+    with pytest.raises(adbutils.AdbError):
         device.sync._push_file(b"evil", target)
     assert device.shell("cat /proc/cpuinfo") == before
 

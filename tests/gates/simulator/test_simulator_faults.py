@@ -132,5 +132,15 @@ def test_unplugging_in_words_only_leaves_the_current_flowing(plug: Any) -> None:
     assert "AC powered: true" in device.shell("dumpsys battery")
 
 
+def test_an_overridden_thermal_status_says_that_it_is_one(plug: Any) -> None:
+    device = plug()
+    device.shell("cmd thermalservice override-status 3")
+    told = device.shell("dumpsys thermalservice")
+    assert "IsStatusOverride: true" in told
+    assert "Thermal Status: 3" in told
+    device.shell("cmd thermalservice reset")
+    assert "IsStatusOverride: false" in device.shell("dumpsys thermalservice")
+
+
 def test_every_fault_has_a_summary() -> None:
     assert all(fault.summary for fault in Fault)

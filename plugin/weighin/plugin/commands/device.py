@@ -25,6 +25,8 @@ EXAMPLE = """examples:
   weighin device simulate                      phones made of software, for adb to talk to
 """
 
+_PHONE_ACTIONS = {"simulate": device_simulate}
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what it takes."""
@@ -46,13 +48,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     comparing.add_argument("other", help="the one to compare it with")
     for action in (listing, showing, comparing):
         action.add_argument("--json", action="store_true", help="print JSON")
-    device_simulate.arguments(actions)
+    for name, module in _PHONE_ACTIONS.items():
+        action = actions.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.DESCRIPTION,
+            epilog=module.EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.arguments(action)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
     actions = {"list": run_list, "show": run_show, "diff": run_diff}
-    actions["simulate"] = device_simulate.run
+    actions |= {name: module.run for name, module in _PHONE_ACTIONS.items()}
     return actions[args.action](args)
 
 

@@ -17,28 +17,22 @@ from weighin.plugin.console import say
 PORT = 5038
 """Beside 5037, where a real adb server listens."""
 
-_DESCRIPTION = """Simulated phones behind a real adb server on 127.0.0.1, until Ctrl-C: adb,
+SUMMARY = "phones made of software, behind an adb server"
+DESCRIPTION = """Simulated phones behind a real adb server on 127.0.0.1, until Ctrl-C: adb,
 adbutils and weighin talk to them as to phones on a cable. Nothing measured on them is evidence:
 they say ro.weighin.simulated=1."""
-_EXAMPLE = """examples:
+_EXAMPLES = """examples:
   weighin device simulate --tools sim-tools     one phone, and benchmark tools for it to run
   weighin device simulate --profile pixel-3a --phones 2 --speed 60
   weighin device simulate --fault overheats --fault no-space
 
 faults:
 """
+EXAMPLE = _EXAMPLES + "\n".join(f"  {fault:<21} {fault.summary}" for fault in Fault)
 
 
-def arguments(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the action."""
-    faults = "".join(f"  {fault:<21} {fault.summary}\n" for fault in Fault)
-    parser = actions.add_parser(
-        "simulate",
-        help="phones made of software, behind an adb server",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLE + faults,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("--profile", default="pixel-4", help="what it resembles (pixel-4)")
     parser.add_argument("--phones", type=int, default=1, metavar="N", help="how many alike (1)")
     parser.add_argument(
