@@ -28,9 +28,7 @@ _EXAMPLES = """examples:
 
 faults:
 """
-
-
-EXAMPLE = _EXAMPLES + "".join(f"  {fault:<21} {fault.summary}\n" for fault in Fault)
+EXAMPLE = _EXAMPLES + "\n".join(f"  {fault:<21} {fault.summary}" for fault in Fault)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,11 +61,13 @@ def run(args: argparse.Namespace) -> int:
     phones = _phones(args)
     if not args.speed > 0:
         raise ConfigError(f"--speed must be above 0, not {args.speed}")
+    if not 0 <= args.port <= 65535:
+        raise ConfigError(f"--port must be from 0 to 65535, not {args.port}")
     if args.tools is not None:
         _write_tools(args.tools, ToolBuild(args.tool_build))
     try:
         server = AdbSimulator(phones, port=args.port, clock=ScaledClock(args.speed)).start()
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigError(
             f"port {args.port} cannot be listened on ({error}); choose another with --port"
         ) from error
@@ -82,13 +82,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _phones(args: argparse.Namespace) -> tuple[SimulatedPhone, ...]:
-    from weighin.gates.profile import HOST, load_profile
+    from weighin.gates.profile import load_profile
+    from weighin.plugin.commands.device import own_folder
 
     if not 1 <= args.phones <= 64:
         raise ConfigError(f"--phones must be from 1 to 64, not {args.phones}")
-    if args.profile == HOST:
-        raise ConfigError("the host is this machine: choose a phone, see `weighin device list`")
-    profile = load_profile(args.profile)
+    profile = load_profile(args.profile, own_folder(Path.cwd()))
     faults = Faults(names=frozenset(_fault(name) for name in args.fault))
     alike = (simulated(profile, seed=args.seed + number) for number in range(args.phones))
     return tuple(replace(phone, faults=faults) for phone in alike)
