@@ -201,8 +201,10 @@ def _prepare(
 
 
 def _deciding(settings: HostSettings) -> dict[str, object]:
-    """How long a number may be used again does not change what it is."""
-    return {name: value for name, value in asdict(settings).items() if name != "reuse_for"}
+    """How long a number may be used again, or is waited for, does not change what it is."""
+    quiet = settings.quiet and replace(settings.quiet, wait_seconds=0)
+    told = asdict(replace(settings, quiet=quiet))
+    return {name: value for name, value in told.items() if name not in {"reuse_for", "proc"}}
 
 
 def _missing(weighing: Weighing, metric: Metric, book: _Book) -> list[Candidate]:
