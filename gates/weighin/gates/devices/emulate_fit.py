@@ -279,7 +279,8 @@ def report(folder: Path) -> str:
     others = with_all_others(runs, by_count)
     for kernels, group in _grouped(others, lambda row: row.setup.kernels):
         held = f"coverage {coverage_percent(group):.1f} % ({len(group)} runs)"
-        lines += ["[bands.{}] {:.3f} to {:.3f}, {}".format(kernels, *band(group), held)]
+        lower, upper = band(group)
+        lines += [f"[bands.{kernels}] {lower:.3f} to {upper:.3f}, {held}"]
     for name, weigh in WEIGHERS.items():
         two, all_others = with_two_anchors(runs, weigh), with_all_others(runs, weigh)
         lines += [f"{name}: two anchors {summary(two)}, all others {summary(all_others)}"]
