@@ -101,7 +101,7 @@ def seconds_to_judge(folder: Path, variants: Sequence[Variant], devices: Sequenc
     here = {variant.label: () for variant in variants}
     began = time.perf_counter()
     asked = Phones(folder / OWN_FOLDER, Usage(inferences_per_second=1), NOW)
-    results = judge_variants(variants, here, {}, asked, plan, scales, lambda *_: None)
+    results = judge_variants(variants, here, {}, {}, asked, plan, scales, lambda *_: None)
     took = time.perf_counter() - began
     assert sum(len(result.verdicts) for result in results) == len(variants) * len(devices)
     return took

@@ -4,8 +4,8 @@ import dataclasses
 import random
 
 import pytest
-
 from tests.gates.test_prices import phones
+
 from weighin.gates.devices.holdout import (
     Band,
     Plan,
@@ -26,7 +26,7 @@ RUNS = phones(6)
 
 def residuals(count: int = 400, deviation: float = 0.1, devices: int = 4) -> list[Residual]:
     """Residuals as a right model would leave them: standard normal in its own deviations."""
-    draw = random.Random(2)  # noqa: S311 - a test's data
+    draw = random.Random(2)
     runs = [dataclasses.replace(RUNS[0], device=f"d{i}") for i in range(devices)]
     return [
         Residual(run=runs[i % devices], log_ratio=draw.gauss(0, 1) * deviation, deviation=deviation)

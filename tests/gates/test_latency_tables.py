@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.gates.test_prices import phones
+
 from weighin.gates.cost import Arithmetic
 from weighin.gates.devices.check import check, matches
 from weighin.gates.devices.coefficients import (

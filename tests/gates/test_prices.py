@@ -1,4 +1,4 @@
-"""Prices of a phone: settled by its runs, learned from other phones, moved by no single wild run."""
+"""Prices of a phone: settled by its runs, learned from others, moved by no single wild run."""
 
 import dataclasses
 import math

@@ -178,24 +178,24 @@ def _results(model: Any, node: Any, known: dict[str, Any]) -> list[Any] | None:
 
 
 def _is_small(tensor: Any) -> bool:
-    return tensor.data_location != tensor.EXTERNAL and math.prod(tensor.dims) <= _SMALL
+    return bool(tensor.data_location != tensor.EXTERNAL and math.prod(tensor.dims) <= _SMALL)
 
 
 def _result_size(node: Any, inputs: list[Any]) -> float:
     """How many values a node would make at most, before anybody makes them."""
     match node.op_type:
         case "Constant":
-            return max((math.prod(a.t.dims) for a in node.attribute), default=0)
+            return float(max((math.prod(a.t.dims) for a in node.attribute), default=0))
         case "ConstantOfShape" | "Expand":
             sides = [abs(int(side)) for side in inputs[-1].flatten()]
-            return math.prod(sides) * max((float(i.size) for i in inputs[:-1]), default=1.0)
+            return float(math.prod(sides)) * max((float(i.size) for i in inputs[:-1]), default=1.0)
         case "Range":
             start, limit, step = (float(i.flatten()[0]) for i in inputs)
             return abs(limit - start) / abs(step) if step else math.inf
         case "Gather" | "Where" | "Add" | "Sub" | "Mul" | "Div" | "Equal":
-            return math.prod(max(1, i.size) for i in inputs)
+            return float(math.prod(max(1, i.size) for i in inputs))
         case _:
-            return sum(i.size for i in inputs)
+            return float(sum(i.size for i in inputs))
 
 
 def _alone(model: Any, node: Any, known: dict[str, Any]) -> Any:
