@@ -104,8 +104,8 @@ def seconds_to_judge(
     )
     here = {variant.label: () for variant in variants}
     began, worked = time.perf_counter(), time.process_time()
-    asked = Phones(folder / OWN_FOLDER, plan.settings.use, scales.moment)
-    results = judge_variants(variants, here, {}, asked, plan, scales, lambda *_: None)
+    asked = Phones(folder / OWN_FOLDER, plan.settings.use, NOW)
+    results = judge_variants(variants, here, {}, {}, asked, plan, scales, lambda *_: None)
     took = time.perf_counter() - began, time.process_time() - worked
     assert sum(len(result.verdicts) for result in results) == len(variants) * len(devices)
     return took
