@@ -126,7 +126,8 @@ def _known(
     for device in plan.devices:
         if device != HOST:
             known[device] = _on_phone(variant, device, here, phones, scales)
-        if (variant.label, device) in arm:
+        measured = {reading.metric for reading in known[device]}
+        if (variant.label, device) in arm and _ARM not in measured:
             known[device] = (*known[device], arm[variant.label, device])
     return known
 
