@@ -86,6 +86,9 @@ def test_the_commented_example_of_the_template_is_valid_too() -> None:
         pytest.param("[search]\nminutes = nan", "search.minutes: ", id="search-of-no-number"),
         pytest.param("[search]\nwinners = 0", "search.winners: ", id="search-without-winners"),
         pytest.param(MODEL.replace("int8", "automatic"), "models.digits.recipes: recipe 'automatic'", id="almost-auto"),
+        pytest.param("[fleet]\nat_least_percent = 90", "fleet.at_least_percent: needs fleet.file", id="budget-on-unknown-users"),
+        pytest.param("[fleet]\nfile = 'f.toml'\nat_least_percent = 0", "fleet.at_least_percent: input should be greater than 0", id="budget-of-no-user"),
+        pytest.param("[fleet]\nfile = 'f.toml'\nat_least = 9", "fleet.at_least: unknown key (did you mean 'at_least_percent'?)", id="unknown-key-of-the-fleet"),
         pytest.param("[evidence]\nvalid_days = 0", "evidence.valid_days: ", id="evidence-never-valid"),
     ],
 )  # fmt: skip

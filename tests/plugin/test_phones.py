@@ -54,9 +54,9 @@ def test_a_phone_that_there_is_not_is_an_error(tmp_path: Path, tiny_tflite: Path
         phones.known(tiny_tflite, Format.LITERT, "ab", "our-phone")
 
 
-def plan(root: Path, devices: str) -> Plan:
+def plan(root: Path, devices: str, more: str = "") -> Plan:
     (root / "weighin.toml").write_text(
-        f'[models.m]\nevaluation = "e.npz"\ncalibration = "e.npz"\nrecipes = ["int8"]\n'
+        f'{more}[models.m]\nevaluation = "e.npz"\ncalibration = "e.npz"\nrecipes = ["int8"]\n'
         f"devices = [{devices}]\n",
         encoding="utf-8",
     )
@@ -81,3 +81,42 @@ def test_a_new_phone_in_a_class_changes_the_plan(tmp_path: Path) -> None:
     after = plan(tmp_path, '"soc:msm8917"')
     assert (before.devices, after.devices) == (("redmi-5a",), ("our-phone", "redmi-5a"))
     assert after.digest != before.digest
+
+
+FLEET = 'source = "Play Console"\nas_of = 2026-11-01\n[percent]\n"soc:msm8917" = 60\n'
+
+
+def test_who_the_users_are_decides_the_plan(tmp_path: Path) -> None:
+    np.savez(tmp_path / "e.npz", x=np.zeros((2, 1)), y=np.zeros(2, dtype=np.int64))
+    (tmp_path / "fleet.toml").write_text(FLEET, encoding="utf-8")
+    named = '[fleet]\nfile = "fleet.toml"\n'
+    without, told = plan(tmp_path, '"host"'), plan(tmp_path, '"host"', named)
+    asked = plan(tmp_path, '"host"', f"{named}at_least_percent = 60\n")
+    (tmp_path / "fleet.toml").write_text(FLEET.replace("60", "50"), encoding="utf-8")
+    fewer = plan(tmp_path, '"host"', named)
+    assert len({one.digest for one in (without, told, asked, fewer)}) == 4
+    assert without.fleet is None
+    assert asked.fleet is not None
+    assert asked.fleet.at_least_percent == 60
+    assert [data.path for data in told.data if data.role == "fleet"] == ["fleet.toml"]
+    own_phone(tmp_path, "our-phone")
+    assert plan(tmp_path, '"host"', named).digest != fewer.digest
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(None, "weighin.toml: fleet.file: cannot be read", id="missing"),
+        pytest.param("[percent]", "fleet.toml: percent must name at least one", id="of nobody"),
+        pytest.param(FLEET.replace("60", "160"), "allowed: 1e-06 to 100", id="too many"),
+    ],
+)
+def test_a_fleet_file_that_is_none_is_an_error_before_anything_is_built(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    np.savez(tmp_path / "e.npz", x=np.zeros((2, 1)), y=np.zeros(2, dtype=np.int64))
+    if content is not None:
+        (tmp_path / "fleet.toml").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        plan(tmp_path, '"host"', '[fleet]\nfile = "fleet.toml"\n')
+    assert said in str(caught.value)

@@ -1,7 +1,7 @@
 """Only what passes here and now is promoted, and only if every piece of evidence fits."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from weighin.gates.errors import EvidenceError
 from weighin.gates.evidence import sign_statement, verify_statement
+from weighin.gates.fleet import Fleet, FleetPart
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.signing import CryptoSigner
 from weighin.gates.statement import Statement
-from weighin.registry.promotion import Proof, promote, verdict_of
+from weighin.registry.promotion import Proof, fleet_objection, promote, verdict_of
 
 if TYPE_CHECKING:
     from tests.registry.conftest import Built, World
@@ -215,3 +216,62 @@ def test_law_ranks_are_one_to_n_and_the_best_is_never_dominated(
     assert best is not None
     assert best.approvals[0].latency_p90_us is not None
     assert min(latencies) * 1.1 * 1000 <= best.approvals[0].latency_p90_us
+
+
+def fleet(at_least: float, *parts: tuple[str, float]) -> Fleet:
+    return Fleet(
+        parts=tuple(FleetPart(name=n, percent=p, devices=(n,)) for n, p in parts),
+        source="Play Console",
+        as_of=date(2026, 11, 1),
+        at_least_percent=at_least,
+    )
+
+
+@pytest.mark.parametrize(
+    ("at_least", "released", "said"),
+    [
+        pytest.param(70, ["host"], None, id="enough"),
+        pytest.param(80, [], "75 % of users would be served and 0 % are undecided", id="too few"),
+    ],
+)
+def test_a_model_that_serves_too_few_users_is_not_released(
+    world: "World", at_least: float, released: list[str], said: str | None
+) -> None:
+    one = world.build(recipe="int8", host=2.0, pixel_8=90.0)
+    proofs = [world.prove(world.statement(one, device))[0] for device in one.latency_ms]
+    users = fleet(at_least, ("host", 75), ("pixel_8", 25))
+    policy = replace(world.policy(one), fleet=users)
+    release = promote(proofs, policy)
+    assert [a.device for v in release.variants for a in v.approvals] == released
+    objection = fleet_objection(proofs, policy)
+    assert (said or "") in (objection or "")
+    assert (objection is None) is bool(released)
+
+
+def test_each_device_may_get_another_variant(world: "World") -> None:
+    here = world.build(recipe="int8", host=2.0, pixel_8=90.0)
+    there = world.build(recipe="fp16", host=90.0, pixel_8=2.0)
+    proofs = [world.prove(world.statement(b, d))[0] for b in (here, there) for d in b.latency_ms]
+    users = fleet(100, ("host", 75), ("pixel_8", 25))
+    release = promote(proofs, replace(world.policy(here, there), fleet=users))
+    assert {v.recipe for v in release.variants} == {"int8", "fp16"}
+
+
+def test_leaving_away_the_evidence_of_a_failure_does_not_raise_the_share(world: "World") -> None:
+    """A class whose slow phone has no statement is undecided, not served by its fast one."""
+    one = world.build(recipe="int8", host=2.0, pixel_8=90.0)
+    proofs = [world.prove(world.statement(one, "host"))[0]]
+    part = FleetPart(name="tier:high", percent=100, devices=("host", "pixel_8"))
+    users = replace(fleet(90, ("host", 1)), parts=(part,))
+    policy = replace(world.policy(one), fleet=users)
+    assert promote(proofs, policy).variants == ()
+    assert "100 % are undecided" in (fleet_objection(proofs, policy) or "")
+
+
+def test_a_fleet_without_a_budget_holds_nothing_back(world: "World") -> None:
+    one = world.build(recipe="int8", host=2.0)
+    users = replace(fleet(90, ("pixel_8", 100)), at_least_percent=None)
+    proofs = [world.prove(world.statement(one, "host"))[0]]
+    policy = replace(world.policy(one), fleet=users)
+    assert fleet_objection(proofs, policy) is None
+    assert promote(proofs, policy).variants != ()

@@ -97,6 +97,10 @@ def number_of(value: object, key: str, least: float, most: float) -> float:
 def near_names(name: str, allowed: Iterable[str]) -> str:
     """The rest of the sentence: what was probably meant, and what is allowed."""
     names = tuple(str(one) for one in allowed)
-    close = difflib.get_close_matches(name, names, n=1)
-    meant = f" (did you mean '{close[0]}'?)" if close else ""
-    return f"{meant}; allowed: {', '.join(names)}"
+    return f"{close_names(name, names)}; allowed: {', '.join(names)}"
+
+
+def close_names(name: str, allowed: Iterable[str]) -> str:
+    """What was probably meant, in brackets; nothing if nothing is near."""
+    close = difflib.get_close_matches(name, tuple(allowed), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""

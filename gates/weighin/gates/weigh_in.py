@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from weighin.gates.data_record import DataSummary
+from weighin.gates.fleet import Fleet, Outcomes, Share, of_best, share
 from weighin.gates.judge import Outcome, Verdict
 from weighin.gates.measurement import Reading
 from weighin.gates.meters.metrics import ACCURACY
@@ -79,6 +80,7 @@ class WeighIn:
         compared_with: Per device with a budget that is relative to the release, what the
             channel offered there.
         data_report: What was checked of the data, and what was noticed.
+        fleet: Which phones the users have, if that is known.
     """
 
     model: str
@@ -97,11 +99,41 @@ class WeighIn:
     quality_metric: str = ACCURACY
     compared_with: tuple[Compared, ...] = ()
     data_report: DataSummary | None = None
+    fleet: Fleet | None = None
 
     @property
     def passed(self) -> tuple[Result, ...]:
         """The variants that passed on at least one device."""
         return tuple(result for result in self.results if result.passed_on)
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """Every verdict's outcome, by label and device."""
+        return {
+            (result.variant.label, verdict.subject.device): verdict.outcome
+            for result in self.results
+            for verdict in result.verdicts
+        }
+
+    @property
+    def fleet_share(self) -> Share | None:
+        """The users served if each device gets what passes there; ``None`` without a fleet."""
+        if self.fleet is None:
+            return None
+        return share(self.fleet, of_best(self.outcomes, self.devices))
+
+    @property
+    def fleet_outcome(self) -> Outcome | None:
+        """Whether enough users are served; ``None`` where no budget asks for it."""
+        served = self.fleet_share
+        if self.fleet is None or served is None or self.fleet.at_least_percent is None:
+            return None
+        return served.against(self.fleet.at_least_percent)
+
+    @property
+    def may_ship(self) -> bool:
+        """Whether something passed, and for enough of the users where a budget asks for that."""
+        return bool(self.passed) and self.fleet_outcome in (None, Outcome.PASS)
 
     def nearest_miss(self, device: str) -> tuple[Result, Metric] | None:
         """The variant closest to passing on a device that none passed on, and what stopped it.

@@ -1,6 +1,6 @@
 """The command line: declares the commands, maps errors to exit codes, and nothing else.
 
-Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, but no variant passed;
+Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, but nothing may ship;
 10 lock mismatch, 11 integrity, 12 rollback, 13 expired, 14 network, 15 nothing approved.
 """
 

@@ -141,6 +141,21 @@ class PhonesConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FleetConfig:
+    """``[fleet]``: which phones the users have, and how many of the users must be served.
+
+    Attributes:
+        file: Shares of users by device or class, see :mod:`weighin.gates.fleet_file`.
+        at_least_percent: The share that must pass before anything is promoted; only reported
+            where it is not set.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    file: Annotated[str, Field(min_length=1)] | None = None
+    at_least_percent: Annotated[float, Field(gt=0, le=100)] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricConfig:
     """``[models.NAME.metric]``: a metric that is not built in, and how to use it.
 
@@ -245,6 +260,7 @@ class Config:
         build: Limits of the child processes.
         search: Limits of recipe ``auto``.
         phones: What measures on phones.
+        fleet: Which phones the users have.
         budgets: Budgets of every model, by device name or ``default``.
         models: What to do with each registered model, by name.
     """
@@ -258,6 +274,7 @@ class Config:
     build: BuildConfig = BuildConfig()
     search: SearchConfig = SearchConfig()
     phones: PhonesConfig = PhonesConfig()
+    fleet: FleetConfig = FleetConfig()
     budgets: BudgetTable = field(default_factory=dict)
     models: dict[str, ModelConfig] = field(default_factory=dict)
 

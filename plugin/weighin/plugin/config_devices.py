@@ -7,7 +7,6 @@ classes, and classes win over ``default``.
 """
 
 import dataclasses
-import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from weighin.gates.device_class import EXAMPLES, expand, is_class
 from weighin.gates.errors import ConfigError
 from weighin.gates.metric import Budget
 from weighin.gates.profile import DeviceProfile, all_profiles, load_profile, profile_names
+from weighin.gates.toml_table import close_names
 from weighin.plugin.config import Config, ModelConfig
 from weighin.plugin.config_budget import DEFAULT, BudgetTable, BudgetValue, budget_of
 
@@ -62,8 +62,7 @@ def device_mistakes(config: Config, known: KnownDevices) -> Iterator[str]:
 def name_mistakes_of(where: str, text: str, known: KnownDevices) -> Iterator[str]:
     """What is wrong with one name or class of devices."""
     if not is_class(text) and text not in known.names:
-        close = difflib.get_close_matches(text, known.names, n=1)
-        meant = f" (did you mean '{close[0]}'?)" if close else ""
+        meant = close_names(text, known.names)
         yield f"{where}: unknown name '{text}'{meant}; allowed: {ALLOWED}"
         return
     try:

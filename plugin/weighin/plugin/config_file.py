@@ -106,6 +106,8 @@ def _mistakes(config: Config, known: KnownDevices) -> Iterable[str]:
     """What the types cannot see: names that must exist, units, bounds."""
     if (config.evidence.key is None) != (config.evidence.public_key is None):
         yield "evidence.key: needs evidence.public_key, the file with its public half, beside it"
+    if config.fleet.at_least_percent is not None and config.fleet.file is None:
+        yield "fleet.at_least_percent: needs fleet.file, which says who the users are"
     yield from budget_mistakes("budgets", config.budgets)
     yield from device_mistakes(config, known)
     for name, model in config.models.items():

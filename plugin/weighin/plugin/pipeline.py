@@ -113,6 +113,7 @@ def weigh_now(job: Job) -> WeighIn:
         search=choice.record,
         compared_with=compared_with(job.plan, offer),
         data_report=checked.with_sets_of(choice.checked),
+        fleet=job.plan.fleet,
     )
 
 

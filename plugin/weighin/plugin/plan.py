@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from weighin.gates.fleet import Fleet
 from weighin.gates.metric import Budget
 from weighin.gates.variant import Format
 from weighin.gates.weigh_in import DataDigest
@@ -35,6 +36,7 @@ class Plan:
         settings: The model's own table of the configuration.
         data: The data sets, by content.
         digest: Names this plan: changes when anything that decides the result changes.
+        fleet: Which phones the users have, if that is known.
     """
 
     model: str
@@ -45,6 +47,7 @@ class Plan:
     settings: ModelConfig
     data: tuple[DataDigest, ...]
     digest: str
+    fleet: Fleet | None = None
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -53,7 +56,11 @@ class Plan:
 
 
 def make_plan(
-    config: Config, model: str, data: tuple[DataDigest, ...], tools: Mapping[str, str]
+    config: Config,
+    model: str,
+    data: tuple[DataDigest, ...],
+    tools: Mapping[str, str],
+    fleet: Fleet | None = None,
 ) -> Plan:
     """Plan what ``config`` says about ``model``.
 
@@ -73,7 +80,8 @@ def make_plan(
         targets=targets,
         settings=settings,
         data=data,
-        digest=_digest(config, model, targets, data, tools),
+        digest=_digest(config, model, targets, data, tools, fleet),
+        fleet=fleet,
     )
 
 
@@ -83,6 +91,7 @@ def _digest(
     targets: tuple[Target, ...],
     data: tuple[DataDigest, ...],
     tools: Mapping[str, str],
+    fleet: Fleet | None,
 ) -> str:
     """Everything that decides a result; not where it is published, nor how fast it is made."""
     build = config.build
@@ -102,5 +111,7 @@ def _digest(
         "data": [asdict(digest) for digest in data],
         "tools": dict(sorted(tools.items())),
     }
+    if fleet is not None:
+        decides["fleet"] = {**asdict(fleet), "as_of": fleet.as_of.isoformat()}
     text = json.dumps(decides, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

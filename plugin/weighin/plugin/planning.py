@@ -8,10 +8,14 @@ from weighin.gates.data import Role
 from weighin.gates.data_check import digest_of, suite_digests
 from weighin.gates.devices.phone.runs_file import runs_path
 from weighin.gates.digest import sha256_of
+from weighin.gates.errors import ConfigError
+from weighin.gates.fleet import Fleet
+from weighin.gates.fleet_file import parse_fleet
 from weighin.gates.meters.quality import Quality
 from weighin.gates.metric import Metric
-from weighin.gates.profile import OWN_FOLDER
+from weighin.gates.profile import OWN_FOLDER, all_profiles
 from weighin.gates.weigh_in import DataDigest
+from weighin.plugin.config import FILE_NAME
 from weighin.plugin.plan import Plan, make_plan
 from weighin.plugin.project import Project
 from weighin.plugin.tools import weighing_tools
@@ -37,8 +41,33 @@ def plan_for(project: Project, model: str) -> Plan:
         path = code.relative_to(project.root).as_posix()
         own = DataDigest(role=METRIC_CODE, path=path, sha256=sha256_of(code), rows=0)
         data = (*data, own)
-    data = (*data, *_own_phones(project, model))
-    return make_plan(project.config, model, data, dict(weighing_tools()))
+    data = (*data, *_own_phones(project, model), *_fleet_file(project))
+    return make_plan(project.config, model, data, dict(weighing_tools()), fleet_of(project))
+
+
+def fleet_of(project: Project) -> Fleet | None:
+    """Which phones the users have; ``None`` if ``weighin.toml`` names no file that says it.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no fleet.
+    """
+    said = project.config.fleet
+    if said.file is None:
+        return None
+    try:
+        text = (project.root / said.file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{FILE_NAME}: fleet.file: cannot be read: {error}") from error
+    profiles = all_profiles(project.root / OWN_FOLDER)
+    return parse_fleet(said.file, text, profiles, said.at_least_percent)
+
+
+def _fleet_file(project: Project) -> Iterator[DataDigest]:
+    """The user's file, so that evidence and reports can say that it changed."""
+    file = project.config.fleet.file
+    if file is not None and (project.root / file).is_file():
+        sha256 = sha256_of(project.root / file)
+        yield DataDigest(role="fleet", path=file, sha256=sha256, rows=0)
 
 
 def _own_phones(project: Project, model: str) -> Iterator[DataDigest]:

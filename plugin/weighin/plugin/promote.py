@@ -28,7 +28,7 @@ from weighin.plugin.results import load_evidence, load_weigh_in
 from weighin.plugin.tools import weighing_tools
 from weighin.registry.channel import Publication, current_release, publish
 from weighin.registry.keys import load_dev_signers
-from weighin.registry.promotion import Policy, Proof, gaps, promote, stale
+from weighin.registry.promotion import Policy, Proof, fleet_objection, gaps, promote, stale
 from weighin.registry.release import Release
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def promote_version(project: Project, name: str, version: str) -> Promotion:
             _tell_mlflow(project, connection, registration, run_id, release, proofs)
         forgotten = _remember(project, name, version) if release.variants else ()
     known = _reported(project.results(name, version))
-    notes = (*gaps(proofs, policy, known), *stale(proofs, policy), *forgotten)
+    short = fleet_objection(proofs, policy)
+    held = () if short is None else (short,)
+    notes = (*held, *gaps(proofs, policy, known), *stale(proofs, policy), *forgotten)
     return Promotion(release=release, notes=notes)
 
 
@@ -151,6 +153,7 @@ def policy_of(
             max_age=timedelta(days=config.evidence.valid_days),
             confidence=config.gate.confidence,
         ),
+        fleet=plan.fleet,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from weighin.gates.errors import DataError, WeighinError
+from weighin.gates.report.summary import held_back
 from weighin.gates.weigh_in import WeighIn
 from weighin.plugin import outbox
 from weighin.plugin.config import Config
@@ -34,24 +35,33 @@ class Done:
     reference: str
     passed: tuple[str, ...]
     error: str | None = None
+    held: str | None = None
 
     @property
     def exit_code(self) -> int:
-        """0 something passed, 3 nothing did, 1 it could not be weighed."""
+        """0 something may ship, 3 nothing may, 1 it could not be weighed."""
         if self.error is not None:
             return 1
-        return 0 if self.passed else 3
+        return 0 if self.passed and self.held is None else 3
 
     @property
     def summary(self) -> str:
         """One line for people."""
         if self.error is not None:
             return f"could not be weighed: {self.error}"
-        return f"passed: {', '.join(self.passed)}" if self.passed else "no variant passed"
+        if not self.passed:
+            return "no variant passed"
+        held = "" if self.held is None else f"; may not ship: {self.held}"
+        return f"passed: {', '.join(self.passed)}{held}"
 
     def as_document(self) -> dict[str, object]:
         """For ``--json``."""
-        return {"version": self.reference, "passed": list(self.passed), "error": self.error}
+        return {
+            "version": self.reference,
+            "passed": list(self.passed),
+            "held": self.held,
+            "error": self.error,
+        }
 
 
 def weigh_version(
@@ -139,7 +149,7 @@ def _weigh_one(
         with progress_bar(registration.label, quiet=quiet) as progress:
             weigh_in = weigh(project, connection, registration, again=False, progress=progress)
         passed = tuple(result.variant.label for result in weigh_in.passed)
-        done = Done(reference=registration.label, passed=passed)
+        done = Done(reference=registration.label, passed=passed, held=held_back(weigh_in))
     except WeighinError as error:
         done = Done(reference=registration.label, passed=(), error=str(error))
     tell(done)

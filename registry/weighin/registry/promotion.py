@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from weighin.gates.belief import Moment, Subject
 from weighin.gates.errors import EvidenceError
+from weighin.gates.fleet import Fleet, of_best, share
 from weighin.gates.judge import Outcome, Verdict, judge
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import VS_RELEASE, Budget, Metric
@@ -40,6 +41,8 @@ class Policy:
         artifacts: The sha256 of each variant file as it is on disk now, by its path.
         offered: What the channel offers for the model now; ``None`` if nothing.
         moment: When the judging happens, and how old a measurement may be.
+        fleet: Which phones the users have; with a budget on their share, too small a share
+            releases nothing.
     """
 
     plan_digest: str
@@ -49,13 +52,14 @@ class Policy:
     artifacts: Mapping[str, str]
     offered: Release | None
     moment: Moment
+    fleet: Fleet | None = None
 
 
 def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
     """Make the release of everything that passes.
 
     Returns:
-        The release; without variants when nothing passes.
+        The release; without variants when nothing passes, or not for enough of the users.
 
     Raises:
         EvidenceError: there is no evidence, or it contradicts itself, the files or the clock,
@@ -68,6 +72,8 @@ def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
     for proof in known:
         _check(proof.statement, policy)
     passed = tuple(p for p in known if verdict_of(p.statement, policy).outcome is Outcome.PASS)
+    if fleet_objection(known, policy) is not None:
+        passed = ()
     ranks = {
         proof.envelope_sha256: rank
         for device in sorted({p.statement.device for p in passed})
@@ -92,6 +98,30 @@ def verdict_of(statement: Statement, policy: Policy) -> Verdict:
     again = f"weighin run {statement.model}/{statement.version} --again"
     readings = believed(statement.readings, budgets, policy.offered, baseline, again)
     return judge(subject, budgets, readings, policy.moment)
+
+
+def fleet_objection(proofs: Iterable[Proof], policy: Policy) -> str | None:
+    """Why too few users would be served; ``None`` where enough are, or no budget asks for it.
+
+    What is asked is whether each device gets something that passes there. A target device
+    without evidence decides nothing, so that leaving evidence away never helps.
+    """
+    fleet = policy.fleet
+    if fleet is None or fleet.at_least_percent is None:
+        return None
+    outcomes = {
+        (p.statement.variant.label, p.statement.device): verdict_of(p.statement, policy).outcome
+        for p in proofs
+    }
+    served = share(fleet, of_best(outcomes, policy.budgets.keys()))
+    outcome = served.against(fleet.at_least_percent)
+    if outcome is Outcome.PASS:
+        return None
+    return (
+        f"{served.passed:g} % of users would be served and {served.undecided:g} % are undecided, "
+        f"but at least {fleet.at_least_percent:g} % must be served ({outcome}), so nothing is "
+        "released"
+    )
 
 
 def stale(proofs: Iterable[Proof], policy: Policy) -> tuple[str, ...]:

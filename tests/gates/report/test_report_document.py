@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from weighin.gates.belief import Moment, Subject
 from weighin.gates.errors import WeighinError
 from weighin.gates.estimate import Estimate
+from weighin.gates.fleet import Fleet, FleetPart
 from weighin.gates.judge import Outcome, Verdict, judge
 from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
@@ -176,6 +177,14 @@ weigh_ins = st.builds(
     finished_at=times,
     search=st.none() | searches,
     compared_with=st.lists(st.builds(Compared, device=names, words=names), max_size=2).map(tuple),
+    fleet=st.none()
+    | st.builds(
+        Fleet,
+        parts=few(st.builds(FleetPart, name=names, percent=st.floats(0, 100), devices=few(names))),
+        source=names,
+        as_of=st.dates(),
+        at_least_percent=st.none() | st.floats(1, 100),
+    ),
 )
 
 

@@ -15,10 +15,12 @@ from datetime import timedelta
 from weighin.gates.belief import Moment, Subject
 from weighin.gates.data_wire import summary_from_json, summary_to_json
 from weighin.gates.errors import WeighinError
+from weighin.gates.fleet_wire import fleet_from_json, fleet_to_json, share_to_json
 from weighin.gates.judge import Check, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Budget, Metric, Origin
 from weighin.gates.report import quality_words, summary
+from weighin.gates.report.fleet_words import fleet_report
 from weighin.gates.report.limit_words import limit_of
 from weighin.gates.search_wire import search_from_json, search_to_json
 from weighin.gates.slices import Decided
@@ -79,6 +81,7 @@ def to_document(weigh_in: WeighIn) -> dict[str, object]:
             for compared in weigh_in.compared_with
         ],
         "search": weigh_in.search and search_to_json(weigh_in.search),
+        "fleet": _fleet_to_json(weigh_in),
         "data_report": weigh_in.data_report and summary_to_json(weigh_in.data_report),
     }
 
@@ -100,6 +103,7 @@ def _weigh_in_from_json(fields: JsonObject) -> WeighIn:
         raise ValueError(f"schema: {SCHEMA!r} is needed, not {fields.get('schema')!r}")
     devices = (object_of(device, "device") for device in list_of(fields, "devices"))
     searched, checked = fields.get("search"), fields.get("data_report")
+    fleet = fields.get("fleet")
     return WeighIn(
         model=text_of(fields, "model"),
         version=text_of(fields, "version"),
@@ -117,7 +121,23 @@ def _weigh_in_from_json(fields: JsonObject) -> WeighIn:
         compared_with=tuple(_compared_from_json(one) for one in list_of(fields, "compared_with")),
         search=None if searched is None else search_from_json(searched),
         data_report=None if checked is None else summary_from_json(checked),
+        fleet=None if fleet is None else fleet_from_json(fleet),
     )
+
+
+def _fleet_to_json(weigh_in: WeighIn) -> dict[str, object] | None:
+    """Who the users are, and for readers how many of them are served."""
+    told = fleet_report(weigh_in)
+    if told is None:
+        return None
+    return {
+        **fleet_to_json(told.fleet),
+        "outcome": told.outcome and told.outcome.value,
+        "served": share_to_json(told.served),
+        "by_variant": [
+            {"variant": label, **share_to_json(alone)} for label, alone in told.by_variant
+        ],
+    }
 
 
 def _device_to_json(weigh_in: WeighIn, device: str) -> dict[str, object]:

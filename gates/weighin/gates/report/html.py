@@ -15,6 +15,7 @@ from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.page_data import data
 from weighin.gates.report.page_devices import cards, chart_legend, numbered, picture, tiles
 from weighin.gates.report.page_facts import compared, evidence, failures, reproduce
+from weighin.gates.report.page_fleet import users
 from weighin.gates.report.page_parts import (
     NOTHING,
     amount,
@@ -56,6 +57,7 @@ def _parts(weigh_in: WeighIn) -> Iterator[Html]:
     yield look_at(weigh_in)
     if weigh_in.results and weigh_in.devices:
         yield tiles(weigh_in)
+        yield users(weigh_in)
         yield _matrix(weigh_in)
         yield _size_picture(weigh_in)
         yield cards(weigh_in)

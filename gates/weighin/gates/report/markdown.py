@@ -13,6 +13,15 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
 from weighin.gates.report.data_words import FLAG, data_lines, flag_lines
+from weighin.gates.report.fleet_words import (
+    OTHER,
+    fleet_report,
+    other_words,
+    part_words,
+    served_words,
+    share_words,
+    source_words,
+)
 from weighin.gates.report.limit_words import applied, budget_words, limit_of
 from weighin.gates.report.markdown_parts import code, folded, table
 from weighin.gates.report.markdown_quality import by_class, look_at, rows_looked_at, slices
@@ -55,6 +64,7 @@ def to_markdown(weigh_in: WeighIn, *, longest: int = COMMENT_LENGTH) -> str:
         f"### {_headline(weigh_in)}",
         _facts(weigh_in),
         _device_table(weigh_in),
+        _users(weigh_in),
         look_at(weigh_in),
         *_compared(weigh_in),
         *_failures(weigh_in),
@@ -62,6 +72,7 @@ def to_markdown(weigh_in: WeighIn, *, longest: int = COMMENT_LENGTH) -> str:
     ]
     optional = [
         _matrix(weigh_in),
+        _users_by_file(weigh_in),
         _searched(weigh_in),
         _data(weigh_in),
         _budgets(weigh_in),
@@ -120,6 +131,32 @@ def _gets(weigh_in: WeighIn, device: str) -> list[str]:
         result, check = miss
         return [f"none; nearest miss {code(result.variant.label)}: {_why(check)}", "", "", ""]
     return ["nothing was judged", "", "", ""]
+
+
+def _users(weigh_in: WeighIn) -> str:
+    """The share of users that is served, and who is not."""
+    told = fleet_report(weigh_in)
+    if told is None:
+        return ""
+    sign = "" if told.outcome is None else f"{_SIGNS[told.outcome]} "
+    head = f"#### {sign}{served_words(told)}"
+    rows = [
+        [_SIGNS[fate] if fate else "", code(part.name), part_words(part, fate, weighed)]
+        for part, fate, weighed in told.parts
+    ]
+    if told.fleet.other_percent:
+        rows.append(["", OTHER, other_words(told.fleet)])
+    counted = f"<sub>Counted by {code(source_words(told.fleet))}.</sub>"
+    return "\n\n".join([head, table(["", "users of", "share"], rows), counted])
+
+
+def _users_by_file(weigh_in: WeighIn) -> str:
+    """How many users each file would serve by itself."""
+    told = fleet_report(weigh_in)
+    if told is None or not told.by_variant:
+        return ""
+    rows = [[code(label), share_words(alone)] for label, alone in told.by_variant]
+    return folded("Users served by one file alone", table(["variant", "users served"], rows))
 
 
 def _matrix(weigh_in: WeighIn) -> str:

@@ -10,6 +10,7 @@ from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.measurement import ANY_DEVICE, Measurement, Reading
 from weighin.gates.meters.metrics import BUILT_IN
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.report.fleet_words import fleet_report, served_words
 from weighin.gates.report.limit_words import limit_of, limit_words
 from weighin.gates.report.words import METRIC_WORDS, amount, count, figure, plain
 from weighin.gates.weigh_in import Result, WeighIn
@@ -41,13 +42,24 @@ def _spoken(name: str) -> str:
 
 
 def exit_code(weigh_in: WeighIn) -> int:
-    """The process's exit status: 0 when some variant passed somewhere, else 3."""
-    return DONE if weigh_in.passed else NOTHING_PASSED
+    """The process's exit status: 0 when something may ship, else 3."""
+    return DONE if weigh_in.may_ship else NOTHING_PASSED
 
 
 def overall_outcome(weigh_in: WeighIn) -> Outcome:
-    """``PASS`` if a variant passed on at least one device, ``FAIL`` if every verdict fails."""
-    return _best([v.outcome for result in weigh_in.results for v in result.verdicts])
+    """``PASS`` if a variant passed on at least one device, ``FAIL`` if every verdict fails.
+
+    A budget on the share of users that does not pass takes a ``PASS`` back.
+    """
+    best = _best([v.outcome for result in weigh_in.results for v in result.verdicts])
+    return weigh_in.fleet_outcome or best if best is Outcome.PASS else best
+
+
+def held_back(weigh_in: WeighIn) -> str | None:
+    """Why what passed may not ship all the same; ``None`` if it may, or nothing passed."""
+    users = fleet_report(weigh_in)
+    held = users is not None and weigh_in.passed and not weigh_in.may_ship
+    return served_words(users) if users is not None and held else None
 
 
 def device_outcome(weigh_in: WeighIn, device: str) -> Outcome:
@@ -76,12 +88,17 @@ def sentence(weigh_in: WeighIn, spell: Callable[[str], str] = plain) -> str:
     if not weigh_in.passed:
         where = count(len(devices), "device")
         return f"{name} may not ship: of {count(built, 'variant')}, none passed on any of {where}."
-    reached_devices = covered(weigh_in)
+    reached_devices, users = covered(weigh_in), fleet_report(weigh_in)
     without = [device for device in devices if device not in reached_devices]
     reached = len(devices) - len(without)
     where = f"{reached} of {count(len(devices), 'device')}" if without else "every device"
     passed = f"{len(weigh_in.passed)} of {count(built, 'variant')} passed somewhere."
-    return f"{name} may ship on {where}: {passed}{_none_for(without, spell)}"
+    nothing_for = _none_for(without, spell)
+    if users is None:
+        return f"{name} may ship on {where}: {passed}{nothing_for}"
+    if not weigh_in.may_ship:
+        return f"{name} may not ship: {served_words(users)}. {passed}{nothing_for}"
+    return f"{name} may ship on {where}: {served_words(users)}. {passed}{nothing_for}"
 
 
 def _none_for(without: Sequence[str], spell: Callable[[str], str]) -> str:

@@ -19,6 +19,7 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import VS_RELEASE, Metric
 from weighin.gates.report import summary
 from weighin.gates.report.data_words import FLAG, data_lines
+from weighin.gates.report.fleet_words import fleet_lines
 from weighin.gates.report.limit_words import budget_words
 from weighin.gates.report.quality_words import alarms
 from weighin.gates.report.search_words import search_lines
@@ -77,6 +78,7 @@ def to_renderable(weigh_in: WeighIn, *, width: int = 80) -> RenderableType:
     )
     parts: list[RenderableType] = [verdict, facts]
     parts += _section("Devices", _device_lines(weigh_in))
+    parts += _section("Users", _plain_lines(fleet_lines(weigh_in)))
     parts += _section("Look at", _alarm_lines(weigh_in))
     if weigh_in.results:
         parts += [Padding(table, (1, 0, 0, 0)) for table in _tables(weigh_in, width)]
@@ -202,6 +204,11 @@ def _alarm_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
 def _failure_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:
     for failure in weigh_in.failures:
         yield plain(f"{failure.recipe}{failure.format.suffix}"), plain(failure.reason)
+
+
+def _plain_lines(lines: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Lines that hold names and words of other people."""
+    return ((plain(name), plain(text)) for name, text in lines)
 
 
 def _compared_lines(weigh_in: WeighIn) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,7 @@ EXAMPLE = """examples:
   weighin device simulate                      phones made of software, for adb to talk to
 """
 
-_PHONE_ACTIONS = {"add": device_add, "measure": device_measure}
+_PHONE_ACTIONS = {"add": device_add, "measure": device_measure, "simulate": device_simulate}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,14 +60,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.arguments(action)
-    device_simulate.arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
     actions = {"list": run_list, "show": run_show, "diff": run_diff}
     actions |= {name: module.run for name, module in _PHONE_ACTIONS.items()}
-    actions["simulate"] = device_simulate.run
     return actions[args.action](args)
 
 

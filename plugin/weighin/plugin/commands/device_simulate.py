@@ -17,28 +17,22 @@ from weighin.plugin.console import say
 PORT = 5038
 """Beside 5037, where a real adb server listens."""
 
-_DESCRIPTION = """Simulated phones behind a real adb server on 127.0.0.1, until Ctrl-C: adb,
+SUMMARY = "phones made of software, behind an adb server"
+DESCRIPTION = """Simulated phones behind a real adb server on 127.0.0.1, until Ctrl-C: adb,
 adbutils and weighin talk to them as to phones on a cable. Nothing measured on them is evidence:
 they say ro.weighin.simulated=1."""
-_EXAMPLE = """examples:
+_EXAMPLES = """examples:
   weighin device simulate --tools sim-tools     one phone, and benchmark tools for it to run
   weighin device simulate --profile pixel-3a --phones 2 --speed 60
   weighin device simulate --fault overheats --fault no-space
 
 faults:
 """
+EXAMPLE = _EXAMPLES + "\n".join(f"  {fault:<21} {fault.summary}" for fault in Fault)
 
 
-def arguments(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Declare the action."""
-    faults = "".join(f"  {fault:<21} {fault.summary}\n" for fault in Fault)
-    parser = actions.add_parser(
-        "simulate",
-        help="phones made of software, behind an adb server",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLE + faults,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
     parser.add_argument("--profile", default="pixel-4", help="what it resembles (pixel-4)")
     parser.add_argument("--phones", type=int, default=1, metavar="N", help="how many alike (1)")
     parser.add_argument(
@@ -67,11 +61,13 @@ def run(args: argparse.Namespace) -> int:
     phones = _phones(args)
     if not args.speed > 0:
         raise ConfigError(f"--speed must be above 0, not {args.speed}")
+    if not 0 <= args.port <= 65535:
+        raise ConfigError(f"--port must be from 0 to 65535, not {args.port}")
     if args.tools is not None:
         _write_tools(args.tools, ToolBuild(args.tool_build))
     try:
         server = AdbSimulator(phones, port=args.port, clock=ScaledClock(args.speed)).start()
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigError(
             f"port {args.port} cannot be listened on ({error}); choose another with --port"
         ) from error
@@ -86,13 +82,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _phones(args: argparse.Namespace) -> tuple[SimulatedPhone, ...]:
-    from weighin.gates.profile import HOST, load_profile
+    from weighin.gates.profile import load_profile
+    from weighin.plugin.commands.device import own_folder
 
     if not 1 <= args.phones <= 64:
         raise ConfigError(f"--phones must be from 1 to 64, not {args.phones}")
-    if args.profile == HOST:
-        raise ConfigError("the host is this machine: choose a phone, see `weighin device list`")
-    profile = load_profile(args.profile)
+    profile = load_profile(args.profile, own_folder(Path.cwd()))
     faults = Faults(names=frozenset(_fault(name) for name in args.fault))
     alike = (simulated(profile, seed=args.seed + number) for number in range(args.phones))
     return tuple(replace(phone, faults=faults) for phone in alike)

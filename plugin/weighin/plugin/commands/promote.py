@@ -15,7 +15,7 @@ EXAMPLE = """examples:
   weighin promote digits/1          release the passing variants of version 1
   weighin promote digits/1 --json   what the channel offers now, as JSON
 
-exit codes: 0 released; 1 the evidence does not hold; 3 no variant passed, nothing released
+exit codes: 0 released; 1 the evidence does not hold; 3 nothing may be released
 """
 
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say_json(release_to_json(release))
     elif not release.variants:
-        say(f"{name}/{version}: no variant passed, so nothing was released")
+        say(f"{name}/{version}: nothing may be released, so nothing was")
     else:
         say(f"{name}/{version} is released in channel '{project.config.channel.name}':")
         for device in release.devices:

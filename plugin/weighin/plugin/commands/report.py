@@ -20,7 +20,7 @@ EXAMPLE = """examples:
   weighin report digits/1 --verify             does every number still stand on its evidence?
   weighin report digits/1 --verify --json      the same for a script (weighin/chain/v1)
 
-exit codes: 0 something passed, or the chain holds; 1 the chain is broken; 3 no variant passed
+exit codes: 0 something passed, or the chain holds; 1 the chain is broken; 3 nothing may ship
 """
 
 
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         say(to_markdown(weigh_in))
     else:
         show_weigh_in(weigh_in)
-    return 0 if weigh_in.passed else 3
+    return 0 if weigh_in.may_ship else 3
 
 
 def _verify(project: "Project", name: str, version: str, *, as_json: bool) -> int:

@@ -15,7 +15,7 @@ EXAMPLE = """examples:
   weighin run digits/1 --json      print the report document (weighin/report/v1)
   weighin run digits/1 --again     measure everything on this machine again
 
-exit codes: 0 done; 1 failed; 2 configuration; 3 done, but no variant passed
+exit codes: 0 done; 1 failed; 2 configuration; 3 done, but nothing may ship
 """
 
 
@@ -41,6 +41,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         show_weigh_in(weigh_in)
         say(f"report: {project.results(name, version) / 'report.html'}")
-        if weigh_in.passed:
+        if weigh_in.may_ship:
             say(f"next:   weighin promote {name}/{version}")
-    return 0 if weigh_in.passed else 3
+    return 0 if weigh_in.may_ship else 3

@@ -16,7 +16,7 @@ EXAMPLE = """examples:
   weighin sync --json          what was done, for a script
 
 exit codes: 0 all due versions were weighed and each has a variant that passed;
-1 a version could not be weighed; 3 weighed, but for some version no variant passed
+1 a version could not be weighed; 3 weighed, but of some version nothing may ship
 """
 
 

@@ -12,7 +12,7 @@ _CPU, _GPU, _BATTERY, _SKIN, _BCL_VOLTAGE, _BCL_CURRENT, _BCL_PERCENT, _NPU = 0,
 
 
 def dumpsys_command(call: Call) -> int:
-    """``dumpsys SERVICE``, ``dumpsys battery unplug|reset`` and the same with ``cmd``."""
+    """``dumpsys SERVICE``, and what ``cmd`` changes in words: ``battery``, ``thermalservice``."""
     state = call.state
     match call.args:
         case ("battery", "unplug"):
@@ -21,6 +21,10 @@ def dumpsys_command(call: Call) -> int:
             state.fakes_unplugged = False
         case ("battery", *_):
             call.say(battery(state))
+        case ("thermalservice", "override-status", number) if number.isdigit():
+            state.status_override = int(number)
+        case ("thermalservice", "reset"):
+            state.status_override = None
         case ("thermalservice", *_):
             call.say(thermal(state))
         case ("meminfo", who, *_):
@@ -59,11 +63,14 @@ def thermal(state: State) -> str:
     now = state.now_s()
     ready = Fault.NO_THERMAL_HAL not in state.phone.faults
     status = state.physics.status(now) if ready else 0
+    overridden = state.status_override is not None
+    told = state.status_override if overridden else status
     stale = _temperatures(state.phone.ambient_c + 1, 0) if ready else ""
     text = (
-        "IsStatusOverride: false\nThermalEventListeners:\n\tcallbacks: 1\n\tkilled: false\n"
+        f"IsStatusOverride: {_bool(overridden)}\n"
+        "ThermalEventListeners:\n\tcallbacks: 1\n\tkilled: false\n"
         "\tbroadcasts count: -1\nThermalStatusListeners:\n\tcallbacks: 1\n\tkilled: false\n"
-        f"\tbroadcasts count: -1\nThermal Status: {status}\nCached temperatures:\n{stale}"
+        f"\tbroadcasts count: -1\nThermal Status: {told}\nCached temperatures:\n{stale}"
         f"HAL Ready: {_bool(ready)}\n"
     )
     if not ready:

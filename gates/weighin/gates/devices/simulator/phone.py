@@ -8,12 +8,12 @@ real phone of the same name.
 """
 
 import random
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from weighin.gates.devices.simulator.faults import Faults
-from weighin.gates.profile import DeviceProfile
+from weighin.gates.errors import ConfigError
+from weighin.gates.profile import DeviceProfile, Os
 
 LatencyModel = Callable[[bytes, int, tuple[int, ...]], float]
 """``latency_ms(model, threads, cores)``: the model file, threads, and the core numbers allowed."""
@@ -121,7 +121,12 @@ def simulated(profile: DeviceProfile, *, serial: str = "", seed: int = 1) -> Sim
         profile: The phone it resembles.
         serial: As adb will list it; drawn from name and seed if empty.
         seed: Of its serial and its noise.
+
+    Raises:
+        ConfigError: the profile is of no Android phone, so adb would never see it.
     """
+    if profile.os is not Os.ANDROID:
+        raise ConfigError(f"{profile.name} is no Android phone: choose one of os:android")
     drawn = f"SIM{random.Random(f'{profile.name} {seed}').getrandbits(36):09X}"  # noqa: S311
     return SimulatedPhone(
         serial=serial or drawn,
@@ -130,7 +135,7 @@ def simulated(profile: DeviceProfile, *, serial: str = "", seed: int = 1) -> Sim
         codename=profile.codename or profile.name.replace("-", ""),
         maker=_maker(profile.title),
         soc_id=profile.soc_id,
-        android=13,
+        android=profile.os_release or 13,
         clusters=tuple(
             Cores(
                 design=c.core,
@@ -151,15 +156,3 @@ def simulated(profile: DeviceProfile, *, serial: str = "", seed: int = 1) -> Sim
 def _maker(title: str) -> str:
     first = title.split(maxsplit=1)[0]
     return {"Pixel": "Google", "Redmi": "Xiaomi", "Galaxy": "samsung"}.get(first, first)
-
-
-def _soc_id(soc: str) -> str:
-    """``sm8150`` from ``Snapdragon 855 (SM8150)``."""
-    inner = re.search(r"\(([^)]+)\)", soc)
-    return (inner.group(1) if inner else soc).split()[0].lower()
-
-
-def _design(core: str) -> str:
-    """``cortex-a76`` from ``Kryo 485 Gold (Cortex-A76)``."""
-    found = re.search(r"cortex-\w+", core.lower())
-    return found.group(0) if found else core.lower().replace(" ", "-")

@@ -75,6 +75,7 @@ def _outputs(
             "data": str(folder / "data.npz"),
             "rows": str(folder / "rows.npy"),
             "threads": 1,
+            "seconds_each": _LIMITS.wall_seconds,
             "variants": [item],
         }
         result = run_child(_CHILD, job, folder / "child", _LIMITS)

@@ -38,6 +38,7 @@ def parse(text: str) -> Lines:
 
 
 _BREAKS = " \t\n;&|()<>"
+_BLANKS = ("", " ", "\t", "\n", ";")
 _RESERVED = ("if", "while", "until", "case", "function", "then", "do", "done", "in", "esac")
 _DEEPEST = 50
 
@@ -286,6 +287,10 @@ class _Parser:
     def _skip(self, also: str = "") -> None:
         while not self.at_end and self._text[self._at] in " \t" + also:
             self._at += 1
+        if self._text.startswith("#", self._at) and self._text[: self._at][-1:] in _BLANKS:
+            end = self._text.find("\n", self._at)
+            self._at = end if end >= 0 else len(self._text)
+            self._skip(also)
 
 
 def _text(text: str, *, quoted: bool) -> Part:

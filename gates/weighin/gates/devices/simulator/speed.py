@@ -21,7 +21,7 @@ _LITTLE_SHARE = 0.35
 _BYTES_PER_S = 5e9
 _OPERATOR_S = 5e-6
 _INVOKE_S = 30e-6
-_LITTLE = ("cortex-a53", "cortex-a55", "cortex-a510", "cortex-a520", "kryo-efficiency")
+_LITTLE = ("cortex-a7", "cortex-a35", "cortex-a53", "cortex-a55", "cortex-a510", "cortex-a520")
 
 
 def default_latency(phone: SimulatedPhone) -> LatencyModel:

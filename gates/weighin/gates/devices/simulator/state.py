@@ -73,6 +73,7 @@ class State:
             now_s=self.unix_s,
         )
         self.fakes_unplugged = False
+        self.status_override: int | None = None
         self._processes: dict[int, Process] = {}
         self._next_pid = 4_000 + phone.seed % 1_000
         self._lock = threading.Lock()

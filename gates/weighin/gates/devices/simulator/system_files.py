@@ -8,33 +8,12 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from weighin.gates.core_design import CORE_DESIGNS
 from weighin.gates.devices.simulator.faults import Fault
 from weighin.gates.devices.simulator.phone import Cores, SimulatedPhone
 from weighin.gates.devices.simulator.physics import Physics
 
-_ARM, _QUALCOMM = 0x41, 0x51
-_PARTS = {
-    "cortex-a53": 0xD03,
-    "cortex-a55": 0xD05,
-    "cortex-a57": 0xD07,
-    "cortex-a72": 0xD08,
-    "cortex-a73": 0xD09,
-    "cortex-a75": 0xD0A,
-    "cortex-a76": 0xD0B,
-    "cortex-a77": 0xD0D,
-    "cortex-a78": 0xD41,
-    "cortex-x1": 0xD44,
-    "cortex-a510": 0xD46,
-    "cortex-a710": 0xD47,
-    "cortex-x2": 0xD48,
-    "cortex-a715": 0xD4D,
-    "cortex-x3": 0xD4E,
-    "cortex-a520": 0xD80,
-    "cortex-a720": 0xD81,
-    "cortex-x4": 0xD82,
-}
-"""Part numbers of ARM's MIDR_EL1, from ARM's technical reference manuals."""
-
+_QUALCOMM = 0x51
 _KRYO = {
     ("3", "cortex-a75"): 0x802,
     ("3", "cortex-a55"): 0x803,
@@ -114,12 +93,14 @@ def _core(number: int, kind: Cores) -> str:
 
 
 def _identity(kind: Cores) -> tuple[int, int]:
+    """Implementer and part: Qualcomm's own where the maker calls its cores Kryo, else ARM's."""
     series = kind.vendor.lower().partition("kryo ")[2][:1]
     if (series, kind.design) in _KRYO:
         return _QUALCOMM, _KRYO[series, kind.design]
-    if kind.design.startswith("kryo"):
-        return _QUALCOMM, 0x211 if "efficiency" in kind.design else 0x205
-    return _ARM, _PARTS.get(kind.design, 0)
+    if kind.design == "kryo":
+        return _QUALCOMM, 0x211 if "efficiency" in kind.vendor else 0x205
+    known = CORE_DESIGNS.get(kind.design)
+    return known.parts[0] if known and known.parts else (0, 0)
 
 
 def _cpu_files(phone: SimulatedPhone) -> Readers:

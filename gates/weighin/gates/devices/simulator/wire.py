@@ -5,6 +5,7 @@ Sources: AOSP ``packages/modules/adb``: OVERVIEW.TXT, SERVICES.TXT, SYNC.TXT, sh
 What this module does not do: it knows no service.
 """
 
+import select
 import socket
 import struct
 from enum import IntEnum
@@ -84,8 +85,7 @@ def packet(kind: Packet, data: bytes) -> bytes:
 def has_left(connection: socket.socket) -> bool:
     """Whether the other side closed, without reading anything away."""
     try:
-        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
+        readable, _, _ = select.select([connection], [], [], 0)
+        return bool(readable) and connection.recv(1, socket.MSG_PEEK) == b""
+    except (OSError, ValueError):  # broken, or closed here
         return True
