@@ -108,8 +108,13 @@ def measure(
     tick("push the tool")
     program = rig.patiently(lambda: stage_tool(link, job.tool))
     rig = replace(rig, program=program, mask=rig.patiently(lambda: _mask(link, job)))
-    for model in job.models:
-        yield _run(rig, job, model, now)
+    for number, model in enumerate(job.models, start=1):
+        which = f"{model.path.name} ({number} of {len(job.models)}): "
+        yield _run(replace(rig, tick=_about(which, tick)), job, model, now)
+
+
+def _about(which: str, tick: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda what: tick(which + what)
 
 
 def _mask(link: Link, job: Job) -> str:
