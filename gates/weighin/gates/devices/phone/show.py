@@ -24,6 +24,13 @@ def run_lines(run: PhoneRun) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def run_summary(run: PhoneRun) -> str:
+    """One line for one run."""
+    when = f"{run.measured_at:%Y-%m-%d}"
+    setup = f"{run.title}, {_threads(run)}"
+    return f"{when}  {setup}: p90 {_words(run.latency_ms, 'ms')}"
+
+
 def _threads(run: PhoneRun) -> str:
     threads = "1 thread" if run.threads == 1 else f"{run.threads} threads"
     cores = f"cores {run.cores}" if run.cores else "cores not pinned"
