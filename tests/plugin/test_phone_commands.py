@@ -410,3 +410,31 @@ def test_runs_as_json(
     (document,) = json.loads(capsys.readouterr().out)
     assert document["schema"] == "weighin/phone-run/v1"
     assert document["simulated"] is True
+
+
+def test_outputs_on_the_phone_are_compared_with_this_machines(
+    start: Start, tmp_path: Path, model: Path
+) -> None:
+    rows = np.random.default_rng(3).normal(size=(80, 8)).astype(np.float32)
+    np.savez(tmp_path / "rows.npz", x=rows)
+    runner = tool(tmp_path, kind=Tool.RUNNER)
+    start(phone())
+    assert main(["device", "add"]) == 0
+    assert measure(tmp_path, "--data", "rows.npz", "--runner", runner) == 0
+    (run,) = runs(tmp_path)
+    assert isinstance(run.disagreement_percent, Interval)
+    assert run.disagreement_percent.value == 0
+    assert run.disagreement_percent.upper == pytest.approx(4.6, abs=0.1)
+    assert dict(run.conditions)["compared_rows"] == "64"
+
+
+def test_a_runner_that_fails_is_told_in_its_own_words(
+    start: Start, tmp_path: Path, model: Path
+) -> None:
+    np.savez(tmp_path / "rows.npz", x=np.zeros((10, 5), np.float32))
+    start(phone())
+    assert main(["device", "add"]) == 0
+    assert measure(tmp_path, "--data", "rows.npz", "--runner", tool(tmp_path)) == 0
+    (run,) = runs(tmp_path)
+    assert isinstance(run.disagreement_percent, Missing)
+    assert isinstance(run.latency_ms, Interval)

@@ -56,6 +56,7 @@ def run_of(path: Path, **changes: object) -> PhoneRun:
         reference_sha256="",
         memory_mib=Missing(reason="not asked for"),
         energy_mj=Missing(reason="not asked for (--energy)"),
+        disagreement_percent=Missing(reason="not asked for (--data and --runner)"),
         thermal_before="",
         thermal_after="",
         conditions=(),

@@ -83,6 +83,8 @@ def _on_phone(
             for job in jobs:
                 left = _left(job, place)
                 skipped += len(job.models) - len(left)
+                if not left:
+                    continue
                 for run in measure(link, replace(job, models=left), _ticker(device, tell, stop)):
                     if cut := append_run(place.folder, run):
                         tell(f"{device}: an unfinished line of an earlier run was cut off: {cut!r}")

@@ -168,7 +168,8 @@ def _known(
         twin = twins.get((variant.label, device))
         if twin is not None and not phones.is_measured(variant.sha256, device):
             known[device] = with_twin(known[device], twin)
-        if (variant.label, device) in arm:
+        measured = {reading.metric for reading in known[device]}
+        if (variant.label, device) in arm and _ARM not in measured:
             known[device] = (*known[device], arm[variant.label, device])
     return known
 

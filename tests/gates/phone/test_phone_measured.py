@@ -107,6 +107,9 @@ def test_a_warm_phone_is_waited_for(pixel: SimulatedPhone, connect: Any) -> None
         def push(self, local: Path, remote: str, mode: int) -> None:
             link.push(local, remote, mode)
 
+        def pull(self, remote: str, local: Path) -> None:
+            link.pull(remote, local)
+
     assert cooled(Warm(), 60, waits.append).objection is None
     assert len(waits) == 2
     waits.clear()
@@ -250,6 +253,9 @@ def test_battery_saver_is_refused(pixel: SimulatedPhone, connect: Any) -> None:
 
         def push(self, local: Path, remote: str, mode: int) -> None:
             link.push(local, remote, mode)
+
+        def pull(self, remote: str, local: Path) -> None:
+            link.pull(remote, local)
 
     with pytest.raises(PhoneError, match="battery saver is on"):
         conditions(Saving())

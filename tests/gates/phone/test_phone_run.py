@@ -59,6 +59,7 @@ RUN = PhoneRun(
     reference_sha256="d" * 64,
     memory_mib=Interval(value=8.0, lower=7.5, upper=8.5),
     energy_mj=Missing(reason="not asked for (--energy)"),
+    disagreement_percent=Missing(reason="not asked for (--data and --runner)"),
     thermal_before="thermal status 0, 30.0 C",
     thermal_after="thermal status 0, 31.0 C",
     conditions=(("power", "unplugged"),),

@@ -65,6 +65,7 @@ class PhoneRun:
         reference_sha256: The float reference; empty if there was none.
         memory_mib: Peak memory above that of the runtime itself.
         energy_mj: Energy of one inference above idling.
+        disagreement_percent: Sampled rows that the phone sees at another class than this machine.
         thermal_before: Heat before the first run, in words.
         thermal_after: Heat after the last.
         conditions: Anything else a reader needs to repeat it.
@@ -95,6 +96,7 @@ class PhoneRun:
     reference_sha256: str
     memory_mib: Figure
     energy_mj: Figure
+    disagreement_percent: Figure
     thermal_before: str
     thermal_after: str
     conditions: tuple[tuple[str, str], ...]
@@ -142,7 +144,7 @@ _TEXTS = (
     *("serial_sha256", "device", "artifact_sha256", "title", "runtime_version", "tool_sha256"),
     *("cores", "delegate", "reference_sha256", "thermal_before", "thermal_after"),
 )
-_FIGURES = ("latency_ms", "ratio", "memory_mib", "energy_mj")
+_FIGURES = ("latency_ms", "ratio", "memory_mib", "energy_mj", "disagreement_percent")
 _NUMBERS = ("p50_ms", "mean_ms", "confidence")
 _WHOLES = ("threads", "n", "processes")
 
@@ -183,6 +185,7 @@ def run_from_json(document: object) -> PhoneRun:
         reference_sha256=wire.text_of(found, "reference_sha256"),
         memory_mib=_figure_from_json(found, "memory_mib"),
         energy_mj=_figure_from_json(found, "energy_mj"),
+        disagreement_percent=_figure_from_json(found, "disagreement_percent"),
         thermal_before=wire.text_of(found, "thermal_before"),
         thermal_after=wire.text_of(found, "thermal_after"),
         conditions=wire.pairs_of(found, "conditions"),

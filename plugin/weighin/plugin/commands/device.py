@@ -67,7 +67,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action = actions.add_parser(
             name,
             help=module.SUMMARY,
-            description=module.DESCRIPTION,
+            description=textwrap.fill(module.DESCRIPTION, width=80),
             epilog=module.EXAMPLE,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
@@ -114,7 +114,21 @@ def run_show(args: argparse.Namespace) -> int:
         return 0
     for line in shown(profile):
         say(line)
+    _show_runs(args.name)
     return 0
+
+
+def _show_runs(name: str) -> None:
+    """What was measured on this phone itself, oldest first."""
+    from weighin.gates.devices.phone.runs_file import read_runs
+    from weighin.gates.devices.phone.show import run_summary
+
+    own = own_folder(Path.cwd())
+    runs = read_runs(own, name).runs if own is not None else ()
+    if runs:
+        say("  measured on it:")
+    for run in runs:
+        say(f"    {run_summary(run)}")
 
 
 def run_diff(args: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from weighin.gates.devices.phone.bench import Asked
     from weighin.gates.devices.phone.link import Link
     from weighin.gates.devices.phone.measure import Job, ModelFile
+    from weighin.gates.devices.phone.rows import RowsAsked
     from weighin.plugin.phone_bench import Finished
     from weighin.plugin.phone_project import PhonePlace
 
@@ -75,6 +77,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--away-seconds", metavar="S", type=float, default=60.0, help="a phone may be away (60)"
+    )
+    parser.add_argument(
+        "--data", metavar="NPZ", type=Path, help="compare outputs on 64 of these rows (x)"
+    )
+    parser.add_argument(
+        "--runner", metavar="PATH", type=Path, help="program for the phone that runs rows"
     )
     parser.add_argument("--resume", action="store_true", help="leave out what was measured already")
     parser.add_argument("--json", action="store_true", help="print the runs as JSON")
@@ -179,10 +187,32 @@ def _on_phone(
             models=tuple(model for model in models if model.format is format),
             reference=reference if reference and reference.format is format else None,
             asked=asked,
+            rows=_rows(args, place, serial),
         )
         for format in dict.fromkeys(model.format for model in models)
     ]
     return link, tuple(jobs)
+
+
+def _rows(args: argparse.Namespace, place: "PhonePlace", serial: str) -> "RowsAsked | None":
+    """What outputs are compared on.
+
+    Raises:
+        ConfigError: one of the two files is missing.
+    """
+    from weighin.gates.devices.phone.rows import RowsAsked
+    from weighin.gates.errors import ConfigError
+
+    if args.data is None and args.runner is None:
+        return None
+    if args.data is None or args.runner is None:
+        raise ConfigError("--data and --runner go together: rows, and what runs them on the phone")
+    for path in (args.data, args.runner):
+        if not path.is_file():
+            raise ConfigError(f"no file {path}")
+    folder = re.sub(r"[^A-Za-z0-9]", "-", serial)
+    workdir = place.locks / "work" / "phones" / folder
+    return RowsAsked(data=args.data, runner=args.runner, workdir=workdir)
 
 
 def _went_well(finished: "Finished") -> bool:

@@ -143,6 +143,19 @@ class AdbLink:
             client = Client(host=self._server.host, port=self._server.port)
             client.push(self._serial, local, remote, mode, _PUSH_S)
 
+    def pull(self, remote: str, local: Path) -> None:
+        """Fetch a file from there.
+
+        Raises:
+            PhoneGone: the phone went away.
+            PhoneError: there is no such file, or it may not be read.
+        """
+        from weighin.gates.devices.phone.adb_client import Client
+
+        with _told(self._server, f"phone {self._serial}, {remote}"):
+            client = Client(host=self._server.host, port=self._server.port)
+            client.pull(self._serial, remote, local, _PUSH_S)
+
 
 def _answer(said: str, serial: str, command: str) -> Answer:
     """An answer without its exit status broke off: the phone was unplugged in the middle."""

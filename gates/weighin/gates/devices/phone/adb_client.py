@@ -80,3 +80,25 @@ class Client(AdbClient):  # type: ignore[misc]
             status, length = struct.unpack("<4sI", connection.read_exact(8))
             if status != b"OKAY":
                 raise AdbError(connection.read_exact(length).decode(errors="replace"))
+
+    def pull(self, serial: str, remote: str, local: Path, timeout_s: float) -> None:
+        """Fetch a file, whole or not at all.
+
+        Raises:
+            AdbError: the phone refused; its words are the message.
+        """
+        asked = remote.encode()
+        content = bytearray()
+        with self.device(serial).open_transport(timeout=timeout_s) as connection:
+            connection.send_command("sync:")
+            connection.check_okay()
+            connection.conn.sendall(b"RECV" + struct.pack("<I", len(asked)) + asked)
+            while True:
+                status, length = struct.unpack("<4sI", connection.read_exact(8))
+                if status == b"DONE":
+                    break
+                chunk = connection.read_exact(length)
+                if status != b"DATA":
+                    raise AdbError(chunk.decode(errors="replace"))
+                content += chunk
+        local.write_bytes(content)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from weighin.gates.cost import Arithmetic, Terms
 from weighin.gates.devices.phone.naming import is_simulated
+from weighin.gates.devices.phone.rows import COMPARED_ROWS
 from weighin.gates.devices.phone_run import Figure, Missing, PhoneRun
 from weighin.gates.devices.predict_energy import battery_of, predict_energy
 from weighin.gates.measurement import Measurement, Reading, Unreadable
@@ -57,7 +58,7 @@ def newest_run(runs: Sequence[PhoneRun], sha256: str) -> PhoneRun | None:
 
 
 def readings_of(run: PhoneRun) -> tuple[Reading, ...]:
-    """Latency, memory and energy as readings of the phone's profile.
+    """Latency, memory, energy and disagreement as readings of the phone's profile.
 
     A figure that is missing only because nobody asked for it gives no reading: what is predicted
     for it stays.
@@ -66,10 +67,17 @@ def readings_of(run: PhoneRun) -> tuple[Reading, ...]:
         (Metric.LATENCY_P90_MS, run.latency_ms, run.n),
         (Metric.PEAK_MEMORY_MIB, run.memory_mib, 1),
         (Metric.ENERGY_MJ, run.energy_mj, 1),
+        (Metric.ARM_DISAGREEMENT_PERCENT, run.disagreement_percent, _rows(run)),
     )
     return tuple(
         _reading(run, metric, figure, n) for metric, figure, n in figures if not _unasked(figure)
     )
+
+
+def _rows(run: PhoneRun) -> int:
+    """How many rows outputs were compared on; a run that does not say has no sample."""
+    text = dict(run.conditions).get(COMPARED_ROWS, "0")
+    return int(text) if text.isdigit() else 0
 
 
 def with_run(

@@ -1,7 +1,7 @@
 """The seam to a phone: run a command on it, and put a file there.
 
 What this module does not do: it knows no adb; :mod:`.adb` is the one that does, and everything
-else in this package takes whatever has these two methods.
+else in this package takes whatever has these methods.
 """
 
 import re
@@ -31,7 +31,7 @@ class Answer:
 class Link(Protocol):
     """One phone.
 
-    Both methods raise :class:`PhoneGone` when it does not answer, and :class:`PhoneError` when it
+    All methods raise :class:`PhoneGone` when it does not answer, and :class:`PhoneError` when it
     refuses.
     """
 
@@ -46,6 +46,10 @@ class Link(Protocol):
 
     def push(self, local: Path, remote: str, mode: int) -> None:
         """Put a file there, with these permission bits."""
+        ...
+
+    def pull(self, remote: str, local: Path) -> None:
+        """Fetch a file from there."""
         ...
 
 

@@ -19,6 +19,8 @@ from weighin.gates.devices.phone.health import Pause, conditions
 from weighin.gates.devices.phone.latency import Latency, measure_latency
 from weighin.gates.devices.phone.link import Link
 from weighin.gates.devices.phone.memory import measure_memory
+from weighin.gates.devices.phone.rows import COMPARED_ROWS, RowsAsked, measure_disagreement
+from weighin.gates.devices.phone.rows import NOT_ASKED as NO_ROWS
 from weighin.gates.devices.phone.stage import stage_model, stage_tool, unstage
 from weighin.gates.devices.phone.tools import Tool, check_abi
 from weighin.gates.devices.phone_run import Figure, Missing, PhoneRun
@@ -53,6 +55,7 @@ class Job:
         models: In this order.
         reference: The float model that each is interleaved with, if there is one.
         asked: How.
+        rows: What the phone's outputs are compared on with this machine's, if they are.
     """
 
     device: str
@@ -61,6 +64,7 @@ class Job:
     models: tuple[ModelFile, ...]
     reference: ModelFile | None
     asked: Asked
+    rows: RowsAsked | None = None
 
 
 def open_model(path: Path) -> ModelFile:
@@ -104,8 +108,13 @@ def measure(
     tick("push the tool")
     program = rig.patiently(lambda: stage_tool(link, job.tool))
     rig = replace(rig, program=program, mask=rig.patiently(lambda: _mask(link, job)))
-    for model in job.models:
-        yield _run(rig, job, model, now)
+    for number, model in enumerate(job.models, start=1):
+        which = f"{model.path.name} ({number} of {len(job.models)}): "
+        yield _run(replace(rig, tick=_about(which, tick)), job, model, now)
+
+
+def _about(which: str, tick: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda what: tick(which + what)
 
 
 def _mask(link: Link, job: Job) -> str:
@@ -122,9 +131,23 @@ def _run(rig: Rig, job: Job, model: ModelFile, now: Callable[[], datetime]) -> P
     state = rig.patiently(lambda: conditions(rig.link))
     found = measure_latency(rig, remote, reference)
     memory, energy = _others(rig, remote, model, found)
+    disagreement = _disagreement(rig, job, remote, model, found)
     if remote != reference:
         rig.patiently(lambda: unstage(rig.link, remote))
-    return _record(job, rig, model, found, memory, energy, state, now())
+    run = _record(job, rig, model, found, memory, energy, state, now())
+    rows = () if job.rows is None else ((COMPARED_ROWS, str(job.rows.count)),)
+    told = (*run.conditions, *rows)
+    return replace(run, disagreement_percent=disagreement, conditions=told)
+
+
+def _disagreement(rig: Rig, job: Job, remote: str, model: ModelFile, found: Latency) -> Figure:
+    """How the phone's classes differ, if that was asked for."""
+    if job.rows is None:
+        return NO_ROWS
+    if isinstance(found.p90_ms, Missing):
+        return Missing(reason=f"no latency: {found.p90_ms.reason}")
+    rig.tick("compare outputs")
+    return measure_disagreement(rig, remote, model.path, model.format, job.rows)
 
 
 def _reference(rig: Rig, job: Job, model: ModelFile) -> str | None:
@@ -188,6 +211,7 @@ def _record(
         reference_sha256=job.reference.sha256 if with_reference and job.reference else "",
         memory_mib=memory,
         energy_mj=energy,
+        disagreement_percent=NO_ROWS,
         thermal_before=found.before,
         thermal_after=found.after,
         conditions=(*state, *found.conditions),

@@ -1,5 +1,6 @@
 """A run in words, for the terminal. Pure."""
 
+from weighin.gates.devices.phone.rows import NOT_ASKED
 from weighin.gates.devices.phone_run import Figure, Missing, PhoneRun
 
 
@@ -12,6 +13,8 @@ def run_lines(run: PhoneRun) -> tuple[str, ...]:
         lines.append(f"  of float     {_words(run.ratio, 'x')}")
         lines.append(f"  memory       {_words(run.memory_mib, 'MiB')}")
         lines.append(f"  energy       {_words(run.energy_mj, 'mJ')}")
+        if run.disagreement_percent != NOT_ASKED:
+            lines.append(f"  other class  {_words(run.disagreement_percent, '% of rows')}")
     lines.extend(f"  delegate     {part.words}" for part in run.partitions)
     if run.thermal_before:
         lines.append(f"  heat         {run.thermal_before}; after: {run.thermal_after}")
@@ -19,6 +22,13 @@ def run_lines(run: PhoneRun) -> tuple[str, ...]:
         lines.append("  note         the tool's release is not stated: the gate will not use this")
     lines.extend(f"  {name:<12} {value}" for name, value in run.conditions if name == "interval")
     return tuple(lines)
+
+
+def run_summary(run: PhoneRun) -> str:
+    """One line for one run."""
+    when = f"{run.measured_at:%Y-%m-%d}"
+    setup = f"{run.title}, {_threads(run)}"
+    return f"{when}  {setup}: p90 {_words(run.latency_ms, 'ms')}"
 
 
 def _threads(run: PhoneRun) -> str:

@@ -30,6 +30,19 @@ def stage_tool(link: Link, tool: Tool) -> str:
     return program
 
 
+def stage_program(link: Link, path: Path) -> str:
+    """Push any program; returns where it is.
+
+    Raises:
+        PhoneError: there is no space, or something else arrived.
+        PhoneGone: the phone went away.
+    """
+    sha256 = sha256_of(path)
+    remote = f"{FOLDER}/{path.name}-{sha256[:12]}"
+    _stage(link, path, remote, sha256, 0o755)
+    return remote
+
+
 def stage_model(link: Link, model: Path, sha256: str) -> str:
     """Push a model; returns where it is.
 

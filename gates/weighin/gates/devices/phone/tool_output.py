@@ -103,7 +103,7 @@ def parse_litert(text: str) -> ToolRun:
     )
 
 
-_COUNT = re.compile(r"\bcount\s*=")
+_COUNT = re.compile(r"\bcount\s*=\s*\S+\s+(?:first|curr)\s*=")
 _FIELD = re.compile(r"\b([a-z]\w*)\s*=\s*(\S+?)(?=\s|\(|$)")
 _TAKEN = "with delegate"
 _PARTITION = re.compile(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
-from weighin.gates.devices.phone.link import FOLDER, Link
+from weighin.gates.devices.phone.link import FOLDER, Answer, Link
 from weighin.gates.devices.phone.timings import TOLD_RUNS
 from weighin.gates.devices.phone.tool_output import ToolRun, failure, parse_litert, parse_onnx
 from weighin.gates.devices.phone_run import Missing
@@ -214,6 +214,11 @@ def fallback(run: ToolRun, delegate: str) -> str | None:
         return f"nothing shows that the {delegate} delegate took anything: it fell back silently"
     broken = [part.words for part in taken if not part.whole]
     return f"the {delegate} delegate fell back: {'; '.join(broken)}" if broken else None
+
+
+def failure_of(name: str, answer: Answer) -> str:
+    """Why a program that left this behind failed."""
+    return failure(name, answer.code, answer.text)
 
 
 def check_abi(tool: Tool, abis: tuple[str, ...], serial: str) -> None:
