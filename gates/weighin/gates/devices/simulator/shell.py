@@ -11,6 +11,7 @@ from typing import assert_never
 from weighin.gates.devices.simulator.files import absolute
 from weighin.gates.devices.simulator.session import SHELL, Session, Sink, Streams
 from weighin.gates.devices.simulator.shell_expand import Expander
+from weighin.gates.devices.simulator.shell_scan import ShellSyntaxError
 from weighin.gates.devices.simulator.shell_tree import (
     Chain,
     Command,
@@ -20,7 +21,7 @@ from weighin.gates.devices.simulator.shell_tree import (
     Redirect,
     Simple,
 )
-from weighin.gates.devices.simulator.shell_words import ShellSyntaxError, parse
+from weighin.gates.devices.simulator.shell_words import parse
 from weighin.gates.devices.simulator.state import Process, State
 
 
