@@ -62,7 +62,7 @@ def _open(path: Path) -> tuple[Any, dict[str, Any]]:
         stored = list(model.graph.initializer)
         _only_declare_large_constants(model.graph)
         model = _settle(model)
-    except (Error, *_DAMAGE) as error:
+    except (Error, onnx.shape_inference.InferenceError, *_DAMAGE) as error:
         raise SourceError(
             f"{path}: not a readable ONNX model ({error}); export it again"
         ) from error
@@ -178,14 +178,14 @@ def _results(model: Any, node: Any, known: dict[str, Any]) -> list[Any] | None:
 
 
 def _is_small(tensor: Any) -> bool:
-    return tensor.data_location != tensor.EXTERNAL and math.prod(tensor.dims) <= _SMALL
+    return bool(tensor.data_location != tensor.EXTERNAL and math.prod(tensor.dims) <= _SMALL)
 
 
 def _result_size(node: Any, inputs: list[Any]) -> float:
     """How many values a node would make at most, before anybody makes them."""
     match node.op_type:
         case "Constant":
-            return max((math.prod(a.t.dims) for a in node.attribute), default=0)
+            return float(max((math.prod(a.t.dims) for a in node.attribute), default=0))
         case "ConstantOfShape" | "Expand":
             sides = [abs(int(side)) for side in inputs[-1].flatten()]
             return math.prod(sides) * max((float(i.size) for i in inputs[:-1]), default=1.0)
@@ -193,9 +193,9 @@ def _result_size(node: Any, inputs: list[Any]) -> float:
             start, limit, step = (float(i.flatten()[0]) for i in inputs)
             return abs(limit - start) / abs(step) if step else math.inf
         case "Gather" | "Where" | "Add" | "Sub" | "Mul" | "Div" | "Equal":
-            return math.prod(max(1, i.size) for i in inputs)
+            return float(math.prod(max(1, i.size) for i in inputs))
         case _:
-            return sum(i.size for i in inputs)
+            return float(sum(i.size for i in inputs))
 
 
 def _alone(model: Any, node: Any, known: dict[str, Any]) -> Any:
@@ -213,6 +213,8 @@ def _alone(model: Any, node: Any, known: dict[str, Any]) -> Any:
 
 
 def _node(node: Any) -> Node:
+    if not all(isinstance(n, str) for n in (node.op_type, node.domain, *node.input, *node.output)):
+        raise ValueError("a name that is no text")  # protobuf hands such bytes on as they are
     numbers = {a.name: a.i for a in node.attribute}
     return Node(
         op=node.op_type,
