@@ -494,6 +494,18 @@ def test_rarer_kinds_of_onnx_are_counted_as_kinds_of_their_own(
     assert cost.unsized == ()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"Conv", b"C\xff\xfev"), (b"w1", b"\xff1")],
+    ids=["an operator's name", "an edge's name"],
+)
+def test_a_name_that_is_no_text_is_damage(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = onnx_cnn(tmp_path / "m.onnx")
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(SourceError, match=r"damaged|not a readable"):
+        read_cost(path, Format.ONNX)
+
+
 def test_zeros_of_an_onnx_file_are_found_behind_their_zero_point(tmp_path: Path) -> None:
     import numpy as np
     from onnx import helper

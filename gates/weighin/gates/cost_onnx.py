@@ -62,7 +62,7 @@ def _open(path: Path) -> tuple[Any, dict[str, Any]]:
         stored = list(model.graph.initializer)
         _only_declare_large_constants(model.graph)
         model = _settle(model)
-    except (Error, *_DAMAGE) as error:
+    except (Error, onnx.shape_inference.InferenceError, *_DAMAGE) as error:
         raise SourceError(
             f"{path}: not a readable ONNX model ({error}); export it again"
         ) from error
@@ -213,6 +213,8 @@ def _alone(model: Any, node: Any, known: dict[str, Any]) -> Any:
 
 
 def _node(node: Any) -> Node:
+    if not all(isinstance(n, str) for n in (node.op_type, node.domain, *node.input, *node.output)):
+        raise ValueError("a name that is no text")  # protobuf hands such bytes on as they are
     numbers = {a.name: a.i for a in node.attribute}
     return Node(
         op=node.op_type,

@@ -79,7 +79,7 @@ def disturbance(before: Look, after: Look, threads: int, limits: QuietLimits) ->
         return "no time passed between two looks at this machine"
     busy = max(0.0, (after.busy_s - before.busy_s) - (after.own_s - before.own_s)) / elapsed
     taken = min(1.0, max(0.0, busy + threads - after.cpus) / threads)
-    steal = max(0.0, after.steal_s - before.steal_s) / (elapsed * after.cpus)
+    steal = max(0.0, after.steal_s - before.steal_s) / (elapsed * max(1, after.cpus))
     if taken > limits.most_other_load:
         return (
             f"other processes kept {busy:.1f} of {after.cpus} cores busy"
