@@ -147,7 +147,7 @@ def _latency(
     arithmetic = _arithmetic(one)
     if not isinstance(arithmetic, Arithmetic):
         return arithmetic
-    calibration = _calibration(one, profile, arithmetic, counting.twin)
+    calibration = _calibration(one, profile, arithmetic)
     if isinstance(calibration, str):
         return calibration
     core = counting_core(profile)
@@ -161,18 +161,15 @@ def _latency(
 
 
 def _calibration(
-    one: Candidate, profile: DeviceProfile, arithmetic: Arithmetic, twin: Twin
+    one: Candidate, profile: DeviceProfile, arithmetic: Arithmetic
 ) -> Calibration | str:
-    """The phone's published runs with kernels that are counted; the first kind of the twin's."""
+    """The phone's published runs: with today's kernels if there are such, else the most."""
     there = [
         c for c in profile.calibrations if (c.runtime, c.arithmetic) == (one.format, arithmetic)
     ]
-    for kernels in dict(twin.bands):
-        if found := [c for c in there if c.kernels == kernels]:
-            return max(found, key=lambda c: len(c.anchors))
     if not there:
         return f"no published {arithmetic} run on {profile.title}"
-    return f"the published runs on {profile.title} used other kernels than those that are counted"
+    return max(there, key=lambda c: (c.kernels == "xnnpack", len(c.anchors)))
 
 
 def _arithmetic(one: Candidate) -> Arithmetic | str:
