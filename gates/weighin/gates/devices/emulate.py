@@ -3,9 +3,9 @@
     counts of the file and of the published networks -> units -> milliseconds per unit of the phone
 
 A unit is a million executed instructions, or so many cache lines that the innermost cache did not
-hold; how many is fitted to all published runs (``emulate.toml``). The phone's own published runs,
-counted in the same way, say how long a unit takes there.
-``python -m weighin.gates.devices.emulate_fit FOLDER`` reproduces every figure.
+hold, or so many operators whose end another thread waits for; how many is fitted to all published
+runs (``emulate.toml``). The phone's own published runs, counted in the same way, say how long a
+unit takes there. ``python -m weighin.gates.devices.emulate_fit FOLDER`` reproduces every figure.
 
 What this module does not do: it counts nothing, and it extrapolates little. A file far larger or
 smaller than every anchor, or an anchor without a count, gets a reason and no number.
@@ -22,19 +22,33 @@ from importlib import resources
 from weighin.gates.arm.counts import Count, parse_count
 from weighin.gates.cost import Arithmetic
 from weighin.gates.devices.latency import Latency
-from weighin.gates.devices.networks import family_of
+from weighin.gates.devices.networks import family_of, terms_of
 from weighin.gates.profile import Calibration
 
 COMMAND = "python -m weighin.gates.devices.emulate_fit ../shared/devices"
 
 LEAST_ANCHORS = 2
+_ANY_ITEM_BYTES = 4
+"""Operators are as many, whatever their values are made of."""
+
 BEYOND = 1.5
 """How far beyond the anchors' units a file may lie."""
 
 
-def features(count: Count) -> tuple[float, float]:
-    """Instructions in millions, and lines that a cache of 32 KiB did not hold in 100,000s."""
-    return count.instructions / 1e6, count.missed_32k / 1e5
+def features(count: Count, operators: int, threads: int) -> tuple[float, float, float]:
+    """What is priced.
+
+    Args:
+        count: One inference on one thread.
+        operators: Of the file.
+        threads: Of the runs to predict.
+
+    Returns:
+        Instructions in millions; lines that a cache of 32 KiB did not hold, in 100,000s; operators
+        in tens, for each thread beyond the first.
+    """
+    waits = operators / 10 * (threads - 1)
+    return count.instructions / 1e6, count.missed_32k / 1e5, waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +83,7 @@ class Twin:
 
     Attributes:
         line: Units of 100,000 cache lines.
+        wait: Units of ten operators for each thread beyond the first.
         band_lower: 3rd percentile of actual over predicted, whole families held out.
         band_upper: 97th percentile.
         p90_over_mean: Published times are means; the p90 lies at most this much higher.
@@ -77,16 +92,17 @@ class Twin:
     """
 
     line: float
+    wait: float
     band_lower: float
     band_upper: float
     p90_over_mean: float
     counts: Mapping["Network", Count]
     runtime: str
 
-    def units(self, count: Count) -> float:
-        """Cost of what was counted."""
-        instructions, lines = features(count)
-        return instructions + self.line * lines
+    def units(self, count: Count, operators: int, threads: int) -> float:
+        """Cost of what was counted, on so many threads."""
+        instructions, lines, waits = features(count, operators, threads)
+        return instructions + self.line * lines + self.wait * waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +127,9 @@ def plain_name(model: str) -> str:
     return model.removesuffix("_quant").removesuffix("_8bit")
 
 
-def emulated_latency(twin: Twin, calibration: Calibration, cpu: str, count: Count) -> Latency | str:
+def emulated_latency(
+    twin: Twin, calibration: Calibration, cpu: str, count: Count, operators: int
+) -> Latency | str:
     """Latency of what was counted on a phone's core, or why there is none.
 
     Args:
@@ -119,6 +137,7 @@ def emulated_latency(twin: Twin, calibration: Calibration, cpu: str, count: Coun
         calibration: The phone's published runs.
         cpu: The emulated core that stands for the phone's.
         count: One inference on that core with the kernels of the published runs.
+        operators: Of the file.
     """
     anchors = _anchors(twin, calibration, cpu)
     if len(anchors) < LEAST_ANCHORS:
@@ -127,7 +146,7 @@ def emulated_latency(twin: Twin, calibration: Calibration, cpu: str, count: Coun
             f"{len(anchors)} of the phone's published networks ({kernels}, "
             f"{calibration.arithmetic}) were counted on {cpu}; {LEAST_ANCHORS} are needed"
         )
-    units = twin.units(count)
+    units = twin.units(count, operators, calibration.threads)
     least, most = min(a.units for a in anchors), max(a.units for a in anchors)
     if not least / BEYOND <= units <= most * BEYOND:
         return (
@@ -154,8 +173,9 @@ def _anchors(twin: Twin, calibration: Calibration, cpu: str) -> list[Anchor]:
             arithmetic=calibration.arithmetic,
             model=plain_name(run.model),
         )
-        if (count := twin.counts.get(network)) is not None:
-            units = twin.units(count)
+        count, terms = twin.counts.get(network), terms_of(run.model, _ANY_ITEM_BYTES)
+        if count is not None and terms is not None:
+            units = twin.units(count, terms.layers, calibration.threads)
             found.append(Anchor(family=family_of(run.model), units=units, mean_ms=run.mean_ms))
     return found
 
@@ -168,6 +188,7 @@ def load_twin() -> Twin:
     runtime, counts = read_counts(text)
     return Twin(
         line=float(raw["line"]),
+        wait=float(raw["wait"]),
         band_lower=float(raw["band"]["lower"]),
         band_upper=float(raw["band"]["upper"]),
         p90_over_mean=float(raw["p90_over_mean"]),

@@ -74,8 +74,8 @@ class Miss:
 
 
 def by_count(run: Counted) -> tuple[float, ...]:
-    """The twin: instructions, and fetched cache lines."""
-    return features(run.count)
+    """The twin: instructions, missed cache lines, waits of threads."""
+    return features(run.count, run.row.terms.layers, run.row.setup.threads)
 
 
 def by_instructions(run: Counted) -> tuple[float, ...]:
@@ -272,7 +272,8 @@ def report(folder: Path) -> str:
     noise = quantile(maximum_over_mean(folder), 0.95)
     lines = [
         f"{len(runs)} published runs of networks counted with {twin.runtime}",
-        f"line = {prices[1] / prices[0]:.3f}, p90_over_mean = {noise:.3f}",
+        f"line = {prices[1] / prices[0]:.3f}, wait = {prices[2] / prices[0]:.3f}",
+        f"p90_over_mean = {noise:.3f}",
     ]
     others = with_all_others(runs, by_count)
     lower, upper = band(others)
