@@ -51,15 +51,23 @@ _KEY = ("runtime", "cpu", "kernels", "arithmetic", "model")
 def figures(folder: Path) -> dict[str, float]:
     """The twin's held-out errors and coverage on the published table in a folder.
 
+    ``twin_unseen_model_*`` are of runs with the kernels that are counted (XNNPACK), the figures
+    with ``older_kernels`` of runs with kernels that no current runtime has, ``all`` of both;
+    ``twin_cost_model_*`` the same for a cost model on the same runs and splits.
+
     Raises:
         DataError: the table is not there.
     """
     runs, _ = emulate_fit.counted_rows(folder, load_twin().counts)
     found = dict[str, float]()
     for name, weigh in (("twin", emulate_fit.by_count), ("twin_cost_model", emulate_fit.by_cost)):
-        errors = [miss.percent for miss in emulate_fit.with_two_anchors(runs, weigh)]
-        found[f"{name}_unseen_model_median_percent"] = emulate_fit.quantile(errors, 0.5)
-        found[f"{name}_unseen_model_p90_percent"] = emulate_fit.quantile(errors, 0.9)
+        misses = emulate_fit.with_two_anchors(runs, weigh)
+        same = [miss for miss in misses if miss.row.setup.kernels == "xnnpack"]
+        older = [miss for miss in misses if miss.row.setup.kernels != "xnnpack"]
+        for which, group in (("", same), ("_older_kernels", older), ("_all", misses)):
+            errors = [miss.percent for miss in group]
+            found[f"{name}{which}_unseen_model_median_percent"] = emulate_fit.quantile(errors, 0.5)
+            found[f"{name}{which}_unseen_model_p90_percent"] = emulate_fit.quantile(errors, 0.9)
     others = emulate_fit.with_all_others(runs, emulate_fit.by_count)
     found["twin_band90_coverage_percent"] = emulate_fit.coverage_percent(others)
     return found

@@ -144,10 +144,10 @@ def with_twin(readings: Sequence[Reading], twin: Reading) -> tuple[Reading, ...]
 def _latency(
     one: Candidate, profile: DeviceProfile, counting: Counting
 ) -> tuple[Calibration, Core, Latency] | str:
-    arithmetic = _arithmetic(one)
-    if not isinstance(arithmetic, Arithmetic):
-        return arithmetic
-    calibration = _calibration(one, profile, arithmetic, counting.twin)
+    work = _work(one)
+    if isinstance(work, str):
+        return work
+    calibration = _calibration(one, profile, work.arithmetic)
     if isinstance(calibration, str):
         return calibration
     core = counting_core(profile)
@@ -156,35 +156,41 @@ def _latency(
     count = counting.count(one, core, calibration.kernels)
     if isinstance(count, str):
         return count
-    latency = emulated_latency(counting.twin, calibration, core.cpu, count)
+    latency = emulated_latency(counting.twin, calibration, core.cpu, count, work.operators)
     return latency if isinstance(latency, str) else (calibration, core, latency)
 
 
 def _calibration(
-    one: Candidate, profile: DeviceProfile, arithmetic: Arithmetic, twin: Twin
+    one: Candidate, profile: DeviceProfile, arithmetic: Arithmetic
 ) -> Calibration | str:
-    """The phone's published runs with kernels that are counted; the first kind of the twin's."""
+    """The phone's published runs: with today's kernels if there are such, else the most."""
     there = [
         c for c in profile.calibrations if (c.runtime, c.arithmetic) == (one.format, arithmetic)
     ]
-    for kernels in dict(twin.bands):
-        if found := [c for c in there if c.kernels == kernels]:
-            return max(found, key=lambda c: len(c.anchors))
     if not there:
         return f"no published {arithmetic} run on {profile.title}"
-    return f"the published runs on {profile.title} used other kernels than those that are counted"
+    return max(there, key=lambda c: (c.kernels == "xnnpack", len(c.anchors)))
 
 
-def _arithmetic(one: Candidate) -> Arithmetic | str:
-    """The one arithmetic that a file's published neighbours ran in."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What a file's graph says of it: how it computes, and in how many operators."""
+
+    arithmetic: Arithmetic
+    operators: int
+
+
+def _work(one: Candidate) -> _Work | str:
+    """The one arithmetic that a file's published neighbours ran in, and its operators."""
     from weighin.gates.cost import read_cost
 
     if one.format is not Format.LITERT:
         return f"no published phone latency to scale {one.format.suffix} files by"
     try:
-        kinds = frozenset(read_cost(one.path, one.format).arithmetics)
+        cost = read_cost(one.path, one.format)
     except (SourceError, OSError) as error:
         return str(error)
+    kinds = frozenset(cost.arithmetics)
     if kinds not in _COMPUTED_AS:
         return f"no published run of a mix of {' and '.join(sorted(kinds)) or 'nothing'}"
-    return _COMPUTED_AS[kinds]
+    return _Work(arithmetic=_COMPUTED_AS[kinds], operators=cost.terms.layers)

@@ -1,12 +1,11 @@
 """From counted instructions to how long a phone takes: the ARM twin. Pure.
 
-    counts of the file and of the published networks -> units -> line through the phone's anchors
+    counts of the file and of the published networks -> units -> milliseconds per unit of the phone
 
 A unit is a million executed instructions, or so many cache lines that the innermost cache did not
-hold; how many is fitted to all published runs (``emulate.toml``). The phone's own published runs,
-counted in the same way, turn units into milliseconds: a level, and a slope that is drawn towards
-"twice the units, twice the time". ``python -m weighin.gates.devices.emulate_fit FOLDER`` reproduces
-every figure.
+hold, or so many operators whose end another thread waits for; how many is fitted to all published
+runs (``emulate.toml``). The phone's own published runs, counted in the same way, say how long a
+unit takes there. ``python -m weighin.gates.devices.emulate_fit FOLDER`` reproduces every figure.
 
 What this module does not do: it counts nothing, and it extrapolates little. A file far larger or
 smaller than every anchor, or an anchor without a count, gets a reason and no number.
@@ -23,25 +22,33 @@ from importlib import resources
 from weighin.gates.arm.counts import Count, parse_count
 from weighin.gates.cost import Arithmetic
 from weighin.gates.devices.latency import Latency
-from weighin.gates.devices.networks import family_of
+from weighin.gates.devices.networks import family_of, terms_of
 from weighin.gates.profile import Calibration
 
 COMMAND = "python -m weighin.gates.devices.emulate_fit ../shared/devices"
 
-TOWARDS_ONE = 1.0
-"""Weight of "twice the units, twice the time" against the anchors' own slope, in squared logs.
-
-Two anchors whose units differ by a factor of seven (two logs) count as much as it.
-"""
-
 LEAST_ANCHORS = 2
+_ANY_ITEM_BYTES = 4
+"""Operators are as many, whatever their values are made of."""
+
 BEYOND = 1.5
 """How far beyond the anchors' units a file may lie."""
 
 
-def features(count: Count) -> tuple[float, float]:
-    """Instructions in millions, and lines that a cache of 32 KiB did not hold in 100,000s."""
-    return count.instructions / 1e6, count.missed_32k / 1e5
+def features(count: Count, operators: int, threads: int) -> tuple[float, float, float]:
+    """What is priced.
+
+    Args:
+        count: One inference on one thread.
+        operators: Of the file.
+        threads: Of the runs to predict.
+
+    Returns:
+        Instructions in millions; lines that a cache of 32 KiB did not hold, in 100,000s; operators
+        in tens, for each thread beyond the first.
+    """
+    waits = operators / 10 * (threads - 1)
+    return count.instructions / 1e6, count.missed_32k / 1e5, waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,47 +66,15 @@ class Anchor:
     mean_ms: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """Milliseconds over units, straight in logarithms.
+def ms_per_unit(anchors: Sequence[Anchor]) -> float:
+    """How long a unit takes: the geometric mean over families of that over their anchors.
 
-    Attributes:
-        middle: Mean logarithm of the anchors' units.
-        level: Logarithm of milliseconds per unit there.
-        slope: How milliseconds per unit grow with units; 0: not at all.
+    Args:
+        anchors: At least one.
     """
-
-    middle: float
-    level: float
-    slope: float
-
-    def mean_ms(self, units: float) -> float:
-        """Latency at so many units."""
-        x = math.log(units)
-        return math.exp(x + self.level + self.slope * (x - self.middle))
-
-
-def line_through(anchors: Sequence[Anchor], towards_one: float = TOWARDS_ONE) -> Line:
-    """The line closest to the anchors (at least one), in squared logarithms."""
     crowd = Counter(anchor.family for anchor in anchors)
-    weights = [1 / crowd[anchor.family] for anchor in anchors]
-    total = sum(weights)
-    xs = [math.log(anchor.units) for anchor in anchors]
-    ys = [math.log(anchor.mean_ms / anchor.units) for anchor in anchors]
-    middle = sum(w * x for w, x in zip(weights, xs, strict=True)) / total
-    level = sum(w * y for w, y in zip(weights, ys, strict=True)) / total
-    both = list(zip(weights, xs, ys, strict=True))
-    together = sum(w * (x - middle) * (y - level) for w, x, y in both)
-    spread = sum(w * (x - middle) ** 2 for w, x, _ in both)
-    return Line(middle=middle, level=level, slope=together / (spread + towards_one))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
-    """5th and 95th percentile of actual over predicted, whole families held out."""
-
-    lower: float
-    upper: float
+    logs = [math.log(a.mean_ms / a.units) / crowd[a.family] for a in anchors]
+    return math.exp(sum(logs) / len(crowd))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,22 +83,26 @@ class Twin:
 
     Attributes:
         line: Units of 100,000 cache lines.
-        bands: By the kernels of the published runs; kernels that are not here get no number.
+        wait: Units of ten operators for each thread beyond the first.
+        band_lower: 3rd percentile of actual over predicted, whole families held out.
+        band_upper: 97th percentile.
         p90_over_mean: Published times are means; the p90 lies at most this much higher.
         counts: Counted networks by cpu, kernels, arithmetic and name.
         runtime: What they were counted with, such as ``ai-edge-litert 2.3.0``.
     """
 
     line: float
-    bands: tuple[tuple[str, Band], ...]
+    wait: float
+    band_lower: float
+    band_upper: float
     p90_over_mean: float
     counts: Mapping["Network", Count]
     runtime: str
 
-    def units(self, count: Count) -> float:
-        """Cost of what was counted."""
-        instructions, lines = features(count)
-        return instructions + self.line * lines
+    def units(self, count: Count, operators: int, threads: int) -> float:
+        """Cost of what was counted, on so many threads."""
+        instructions, lines, waits = features(count, operators, threads)
+        return instructions + self.line * lines + self.wait * waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +127,9 @@ def plain_name(model: str) -> str:
     return model.removesuffix("_quant").removesuffix("_8bit")
 
 
-def emulated_latency(twin: Twin, calibration: Calibration, cpu: str, count: Count) -> Latency | str:
+def emulated_latency(
+    twin: Twin, calibration: Calibration, cpu: str, count: Count, operators: int
+) -> Latency | str:
     """Latency of what was counted on a phone's core, or why there is none.
 
     Args:
@@ -156,31 +137,30 @@ def emulated_latency(twin: Twin, calibration: Calibration, cpu: str, count: Coun
         calibration: The phone's published runs.
         cpu: The emulated core that stands for the phone's.
         count: One inference on that core with the kernels of the published runs.
+        operators: Of the file.
     """
-    band = dict(twin.bands).get(calibration.kernels)
-    if band is None:
-        return (
-            f"the phone's published runs used kernels ({calibration.kernels.replace('_', ' ')}) "
-            "other than those that are counted"
-        )
     anchors = _anchors(twin, calibration, cpu)
     if len(anchors) < LEAST_ANCHORS:
-        return f"{len(anchors)} of the phone's published networks were counted on {cpu}"
-    units = twin.units(count)
+        kernels = calibration.kernels.replace("_", " ")
+        return (
+            f"{len(anchors)} of the phone's published networks ({kernels}, "
+            f"{calibration.arithmetic}) were counted on {cpu}; {LEAST_ANCHORS} are needed"
+        )
+    units = twin.units(count, operators, calibration.threads)
     least, most = min(a.units for a in anchors), max(a.units for a in anchors)
     if not least / BEYOND <= units <= most * BEYOND:
         return (
             f"it costs {units:.3g} units, far from the phone's published networks "
             f"({least:.3g} to {most:.3g})"
         )
-    mean_ms = line_through(anchors).mean_ms(units)
+    mean_ms = ms_per_unit(anchors) * units
     return Latency(
         value_ms=mean_ms,
-        lower_ms=mean_ms * band.lower,
-        upper_ms=mean_ms * band.upper * twin.p90_over_mean,
-        rule=f"{count.instructions / 1e6:.4g} M instructions counted on {cpu}, line through "
-        f"{len(anchors)} anchors, band x{band.lower} to x{band.upper} (90 % of networks whose "
-        "family was held out)",
+        lower_ms=mean_ms * twin.band_lower,
+        upper_ms=mean_ms * twin.band_upper * twin.p90_over_mean,
+        rule=f"{count.instructions / 1e6:.4g} M instructions counted on {cpu}, scaled by "
+        f"{len(anchors)} anchors, band x{twin.band_lower} to x{twin.band_upper} (90 % of networks "
+        "whose family was held out)",
     )
 
 
@@ -193,8 +173,9 @@ def _anchors(twin: Twin, calibration: Calibration, cpu: str) -> list[Anchor]:
             arithmetic=calibration.arithmetic,
             model=plain_name(run.model),
         )
-        if (count := twin.counts.get(network)) is not None:
-            units = twin.units(count)
+        count, terms = twin.counts.get(network), terms_of(run.model, _ANY_ITEM_BYTES)
+        if count is not None and terms is not None:
+            units = twin.units(count, terms.layers, calibration.threads)
             found.append(Anchor(family=family_of(run.model), units=units, mean_ms=run.mean_ms))
     return found
 
@@ -207,10 +188,9 @@ def load_twin() -> Twin:
     runtime, counts = read_counts(text)
     return Twin(
         line=float(raw["line"]),
-        bands=tuple(
-            (kernels, Band(lower=float(band["lower"]), upper=float(band["upper"])))
-            for kernels, band in raw["bands"].items()
-        ),
+        wait=float(raw["wait"]),
+        band_lower=float(raw["band"]["lower"]),
+        band_upper=float(raw["band"]["upper"]),
         p90_over_mean=float(raw["p90_over_mean"]),
         counts=counts,
         runtime=runtime,
