@@ -49,6 +49,7 @@ def run(network: str, ms: float, **changed: object) -> PhoneAnchor:
         artifact_sha256=network,
         terms=terms(network),
         arithmetics=(Arithmetic.FLOAT32,),
+        operators=("CONV_2D",),
         runtime=Format.LITERT,
         runtime_version="2.3.0",
         threads=2,

@@ -83,9 +83,9 @@ def test_too_few_runs_for_anchors_are_no_prediction() -> None:
 
 
 def test_a_band_holds_the_share_it_is_made_for() -> None:
-    band = band_of(residuals(4000), tail=0.05)
+    band = band_of(residuals(4000))
     assert band.below == pytest.approx(1.645, abs=0.1)
-    assert band.above == pytest.approx(1.645, abs=0.1)
+    assert band.above == pytest.approx(1.881, abs=0.1)
     assert coverage(residuals(4000)) == pytest.approx(0.92, abs=0.02)
 
 

@@ -102,8 +102,14 @@ def test_a_runtime_that_the_tables_do_not_hold_is_an_error(
 
 RESNET50 = {
     "model": "resnet50",
-    "layers": 89, "macs_conv": 1967702016, "macs_dw": 0, "macs_pw": 1888223232,
-    "macs_fc": 2048000, "params": 25529472, "act_out": 21830608, "act_in": 27599848,
+    "layers": 89,
+    "macs_conv": 1967702016,
+    "macs_dw": 0,
+    "macs_pw": 1888223232,
+    "macs_fc": 2048000,
+    "params": 25529472,
+    "act_out": 21830608,
+    "act_in": 27599848,
 }
 
 

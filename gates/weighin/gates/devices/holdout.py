@@ -17,8 +17,12 @@ from weighin.gates.devices.learn import Run, learn
 from weighin.gates.devices.prices import Effect, Prior, effect_elsewhere, estimate, settle
 from weighin.gates.devices.reach import Reach, reach_of
 
-TAIL = 0.04
-"""Share of the residuals beyond either end of the band: 90 % within, and a little to spare."""
+TAIL_BELOW = 0.05
+TAIL_ABOVE = 0.03
+"""Shares of the residuals beyond the ends of the band: 90 % within, and a little to spare.
+
+The upper end is the one that lets a model pass, so it gets the smaller share.
+"""
 
 Progress = Callable[[str], None]
 
@@ -211,8 +215,8 @@ class Band:
     above: float
 
 
-def band_of(residuals: Sequence[Residual], tail: float = TAIL) -> Band:
-    """The band that held all but ``tail`` of the residuals on either side.
+def band_of(residuals: Sequence[Residual]) -> Band:
+    """The band that held all but :data:`TAIL_BELOW` and :data:`TAIL_ABOVE` of the residuals.
 
     Raises:
         ValueError: there are no residuals.
@@ -220,7 +224,9 @@ def band_of(residuals: Sequence[Residual], tail: float = TAIL) -> Band:
     zs = sorted(r.z for r in residuals)
     if not zs:
         raise ValueError("no residuals, so no band")
-    return Band(below=max(0.0, -quantile(zs, tail)), above=max(0.0, quantile(zs, 1 - tail)))
+    return Band(
+        below=max(0.0, -quantile(zs, TAIL_BELOW)), above=max(0.0, quantile(zs, 1 - TAIL_ABOVE))
+    )
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -177,11 +177,12 @@ def _settled(
 
 
 def _rules(coefficients: Coefficients) -> Rules:
-    """LiteRT's rules; another runtime's operators are those of the user's own runs."""
+    """LiteRT's rules, and the operators that the user measured; for other runtimes only those."""
     rules = load_rules()
-    if coefficients.runtime == Format.LITERT.value:
-        return rules
-    return replace(rules, calibrated_operators=coefficients.operators, movement_operators=())
+    if coefficients.runtime != Format.LITERT.value:
+        return replace(rules, calibrated_operators=coefficients.operators, movement_operators=())
+    known = (*rules.calibrated_operators, *coefficients.operators)
+    return replace(rules, calibrated_operators=known)
 
 
 def _arithmetic(rules: Rules, cost: ModelCost) -> Arithmetic | str:

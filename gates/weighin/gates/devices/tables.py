@@ -51,11 +51,17 @@ class Table:
         runs: Runtime and run.
         left_out: One line per network that cannot be used.
         sources: Runtime, and whose rows they are.
+        operators: Runtime, and an operator of a model that was measured.
     """
 
     runs: tuple[tuple[str, Run], ...]
     left_out: tuple[str, ...]
     sources: tuple[tuple[str, str], ...]
+    operators: tuple[tuple[str, str], ...] = ()
+
+    def operators_of(self, runtime: str) -> tuple[str, ...]:
+        """Operators of the models that were measured with one runtime, sorted."""
+        return tuple(sorted({operator for name, operator in self.operators if name == runtime}))
 
     def sources_of(self, runtime: str) -> tuple[str, ...]:
         """Whose rows those of one runtime are."""
@@ -77,6 +83,7 @@ def read_tables(paths: Sequence[Path]) -> Table:
         runs=tuple(run for one in found for run in one.runs),
         left_out=tuple(dict.fromkeys(line for one in found for line in one.left_out)),
         sources=tuple(dict.fromkeys(source for one in found for source in one.sources)),
+        operators=tuple(dict.fromkeys(named for one in found for named in one.operators)),
     )
 
 
@@ -242,6 +249,7 @@ def _own_runs(path: Path) -> Table:
     anchors = anchors_of(read_runs(path.parent, name).runs)
     runs: list[tuple[str, Run]] = []
     left_out: list[str] = []
+    operators: list[tuple[str, str]] = []
     for one in anchors:
         arithmetic = one.arithmetics[0] if len(one.arithmetics) == 1 else None
         if arithmetic not in ITEM_BYTES or one.terms.rare_macs:
@@ -259,6 +267,12 @@ def _own_runs(path: Path) -> Table:
             ),
         )
         runs.append((one.runtime.value, run))
+        operators += [(one.runtime.value, operator) for operator in one.operators]
     runtimes = dict.fromkeys(runtime for runtime, _ in runs)
     sources = tuple((runtime, f"measured on {name}") for runtime in runtimes)
-    return Table(runs=tuple(runs), left_out=tuple(left_out), sources=sources)
+    return Table(
+        runs=tuple(runs),
+        left_out=tuple(left_out),
+        sources=sources,
+        operators=tuple(operators),
+    )

@@ -91,9 +91,10 @@ def _write(folder: Path, runtime: str, fits: Sequence["Fit"], table: "Table") ->
     from weighin.gates.devices.fitting import coefficients_of
 
     sources = table.sources_of(runtime)
+    fitted = coefficients_of(fits, "; ".join(sources), table.operators_of(runtime))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(runtime)
-    path.write_text(render_coefficients(coefficients_of(fits, "; ".join(sources))), "utf-8")
+    path.write_text(render_coefficients(fitted), "utf-8")
     say(f"wrote {path}")
 
 
