@@ -185,6 +185,7 @@ def _record(
     measured_at: datetime,
 ) -> PhoneRun:
     cost = _cost(model)
+    itself = job.reference is not None and job.reference.sha256 == model.sha256
     with_reference = isinstance(found.ratio, Missing) is False and job.reference is not None
     return PhoneRun(
         measured_at=measured_at,
@@ -208,7 +209,7 @@ def _record(
         n=found.n,
         processes=found.processes,
         confidence=job.asked.confidence,
-        ratio=found.ratio,
+        ratio=Missing(reason="it is the float reference") if itself else found.ratio,
         reference_sha256=job.reference.sha256 if with_reference and job.reference else "",
         memory_mib=memory,
         energy_mj=energy,
