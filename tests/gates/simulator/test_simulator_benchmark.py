@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from weighin.gates.devices.simulator.builds import ToolBuild
+from weighin.gates.devices.simulator.clock import ManualClock
 from weighin.gates.devices.simulator.faults import Fault, Faults
+from weighin.gates.devices.simulator.loop import Load
+from weighin.gates.devices.simulator.state import State
 from weighin.gates.devices.simulator.tools import Tool, benchmark_tool_bytes, tool_bytes
 from weighin.gates.meters.models import load_model
 from weighin.gates.variant import Format
@@ -125,13 +128,29 @@ def test_loops_end_when_asked_to(
     assert least <= int(steady[0]) <= most
 
 
-def test_pauses_take_time_but_count_in_no_latency(plug: Any, tiny_tflite: Path) -> None:
+@pytest.mark.parametrize("pause", ["--run_frequency=5", "--run_delay=0.192"])
+def test_pauses_take_time_but_count_in_no_latency(plug: Any, tiny_tflite: Path, pause: str) -> None:
     device = plug()
     before = float(device.shell("cat /proc/uptime").split()[0])
-    text = run(device, tiny_tflite, "--num_runs=50 --run_frequency=5 --min_secs=0").stdout
+    text = run(device, tiny_tflite, f"--num_runs=50 --min_secs=0 {pause}").stdout
     after = float(device.shell("cat /proc/uptime").split()[0])
     assert float(re.findall(COUNT, text)[-1][5]) == pytest.approx(8_000, rel=0.02)
-    assert 10 < after - before < 11  # 50 runs at 5 per second, and the warm-up
+    assert 10 < after - before < 11  # 50 runs of 200 ms with their pauses, and the warm-up
+
+
+@pytest.mark.parametrize(("latency_s", "threads"), [(0.0, 1), (-1.0, 1), (float("nan"), 1), (1, 0)])
+def test_a_latency_model_that_says_nonsense_is_refused(
+    pixel: Any, latency_s: float, threads: int
+) -> None:
+    state = State(pixel, ManualClock(), 0.0)
+    with pytest.raises(ValueError, match=r"must be above 0|compute nothing"):
+        Load(
+            state=state,
+            process=state.start("x"),
+            latency_s=latency_s,
+            threads=threads,
+            cores=(0,),
+        )
 
 
 def test_options_that_measure_more_cost_time(plug: Any, tiny_tflite: Path) -> None:
@@ -183,6 +202,7 @@ def test_an_unresolved_operator_stops_models_that_have_it(
         ("--graph=", "ERROR: Please specify the name of your TF Lite input file"),
         ("--num_runs=many", "ERROR: Failed to parse --num_runs=many"),
         ("--min_secs=x", "ERROR: Failed to parse --min_secs=x"),
+        ("--max_secs=nan", "ERROR: Failed to parse --max_secs=nan"),
     ],
 )
 def test_a_wrong_option_fails_the_tool(
