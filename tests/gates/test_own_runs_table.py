@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.gates.phone.test_phone_run import RUN
 from tests.gates.test_prices import networks, run_ms
+
 from weighin.gates.cost import Arithmetic, Terms
 from weighin.gates.devices.fitting import coefficients_of, fit_runtime
 from weighin.gates.devices.phone_run import run_to_line
