@@ -442,6 +442,14 @@ def test_work_that_nobody_counts_is_named(tmp_path: Path, name: str) -> None:
     assert told.endswith(name)
 
 
+def test_tensors_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    """The helper gives no names at all, the benchmark's network one and the same to all."""
+    cost = read_cost(small_cnn(tmp_path / "m.tflite"), Format.LITERT)
+    edges = [(op.inputs, op.outputs) for op in cost.operators]
+    assert [outputs for _, outputs in edges[:-1]] == [inputs for inputs, _ in edges[1:]]
+    assert len({op.label for op in cost.operators}) == len({w.name for w in cost.weights}) == 4
+
+
 def test_parameters_weights_and_zeros_are_read_from_the_file(tmp_path: Path) -> None:
     """All weights of the small network are zero; shapes and paddings are no parameters."""
     cost = read_cost(small_cnn(tmp_path / "m.tflite"), Format.LITERT)

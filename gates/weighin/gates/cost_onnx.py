@@ -16,12 +16,19 @@ from weighin.gates.variant import Format
 
 _SMALL = 1024
 _SHAPE_ARITHMETIC = {
-    "Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Expand", "Gather",
-    "Identity", "Mul", "Range", "Reshape", "Shape", "Slice", "Squeeze", "Sub", "Transpose",
+    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div", "Equal",
+    "Expand", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual",
+    "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Range", "ReduceMax", "ReduceMin",
+    "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size", "Slice", "Squeeze", "Sub", "Transpose",
     "Unsqueeze", "Where",
 }  # fmt: skip
+_KEEP_SIZE = {
+    "Abs", "Cast", "Ceil", "Concat", "Floor", "Identity", "Neg", "Not", "ReduceMax", "ReduceMin",
+    "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size", "Slice", "Squeeze", "Transpose",
+    "Unsqueeze",
+}  # fmt: skip
 _MOST_COMPUTED = 20_000
-_MOST_ROUNDS = 8
+_MOST_ROUNDS = 64
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _NESTED = {"If", "Loop", "Scan"}
 _NAMES = {"float": "float32", "double": "float64"}
@@ -192,10 +199,10 @@ def _result_size(node: Any, inputs: list[Any]) -> float:
         case "Range":
             start, limit, step = (float(i.flatten()[0]) for i in inputs)
             return abs(limit - start) / abs(step) if step else math.inf
-        case "Gather" | "Where" | "Add" | "Sub" | "Mul" | "Div" | "Equal":
-            return float(math.prod(max(1, i.size) for i in inputs))
-        case _:
+        case name if name in _KEEP_SIZE:
             return float(sum(i.size for i in inputs))
+        case _:  # at most every value of one input beside every value of the others
+            return float(math.prod(max(1, i.size) for i in inputs))
 
 
 def _alone(model: Any, node: Any, known: dict[str, Any]) -> Any:
