@@ -233,6 +233,53 @@ def test_a_file_without_the_mark_runs_nothing(plug: Any) -> None:
     assert device.shell2(f"{T}/benchmark_model").returncode == 126
 
 
+@pytest.mark.parametrize(
+    ("option", "delegate"),
+    [
+        ("--use_gpu=true --gpu_backend=cl", "TfLiteGpuDelegateV2"),
+        ("--use_nnapi=true", "TfLiteNnapiDelegate"),
+        ("--use_xnnpack=true --xnnpack_force_fp16=true", "TfLiteXNNPackDelegate"),
+    ],
+)
+def test_delegates_are_named(plug: Any, tiny_tflite: Path, option: str, delegate: str) -> None:
+    assert f"with delegate ({delegate}) node" in run(plug(), tiny_tflite, option).stderr
+
+
+def test_operators_are_profiled_into_a_file(plug: Any, tiny_tflite: Path) -> None:
+    device = plug()
+    options = "--use_xnnpack=false --enable_op_profiling=true --profiling_output_csv_file=p.csv"
+    assert "Replacing" not in run(device, tiny_tflite, options).stderr
+    assert "FULLY_CONNECTED" in device.sync.read_text(f"{T}/p.csv")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "complaint"),
+    [
+        (Fault.TOOL_CRASHES, 139, "Segmentation fault"),
+        (Fault.UNRESOLVED_OPERATOR, 1, "is not a registered function/op"),
+        (Fault.OTHER_ABI, 126, "not executable: 64-bit ELF file"),
+    ],
+)
+def test_onnxruntime_perf_test_fails_as_its_phone_does(
+    plug: Any, tiny_onnx: Path, fault: Fault, status: int, complaint: str
+) -> None:
+    device = plug(fault)
+    device.sync.push(tool_bytes(Tool.PERF_TEST), f"{T}/onnxruntime_perf_test", 0o755)
+    device.sync.push(tiny_onnx, f"{T}/m.onnx", 0o644)
+    result = device.shell2(f"cd {T}; ./onnxruntime_perf_test -I -m times -r 9 m.onnx", v2=True)
+    assert (result.returncode, complaint in result.stderr) == (status, True)
+
+
+def test_onnxruntime_perf_test_runs_for_a_duration(plug: Any, tiny_onnx: Path) -> None:
+    device = plug()
+    device.sync.push(tool_bytes(Tool.PERF_TEST), f"{T}/onnxruntime_perf_test", 0o755)
+    device.sync.push(tiny_onnx, f"{T}/m.onnx", 0o644)
+    text = device.shell(f"cd {T}; ./onnxruntime_perf_test -I -m duration -t 2 -x 1 m.onnx")
+    found = re.search(r"Total inference requests: (\d+)", text)
+    assert found is not None
+    assert 240 <= int(found.group(1)) <= 260
+
+
 def test_equal_seeds_give_equal_output(serve: Any, pixel: Any, tiny_tflite: Path) -> None:
     texts = [run(_device(serve, replace(pixel, seed=n)), tiny_tflite).stdout for n in (5, 5, 6)]
     assert texts[0] == texts[1] != texts[2]
