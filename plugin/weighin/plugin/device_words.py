@@ -4,6 +4,7 @@ import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from weighin.gates.cost import Arithmetic
 from weighin.gates.profile_record import (
     HOST,
     Calibration,
@@ -77,7 +78,6 @@ def side_by_side(one: DeviceProfile, other: DeviceProfile) -> Iterator[str]:
 
 def _row(profile: DeviceProfile) -> tuple[str, ...]:
     power = profile.active_mw(1)
-    arithmetics = dict.fromkeys(c.arithmetic.value for c in profile.calibrations)
     here = profile.name == HOST
     return (
         profile.name,
@@ -87,8 +87,24 @@ def _row(profile: DeviceProfile) -> tuple[str, ...]:
         str(profile.memory.ram_mib if profile.memory else ""),
         profile.soc_id,
         "" if here else _SHORT[power.kind] if power else "-",
-        "measured here" if here else ", ".join(arithmetics) or "-",
+        "measured here" if here else _runs(profile) or "-",
     )
+
+
+def _runs(profile: DeviceProfile) -> str:
+    """Runtimes with published runs, and in which arithmetic: ``litert fp32 int8``."""
+    runtimes = dict.fromkeys(c.runtime for c in profile.calibrations)
+    return ", ".join(
+        " ".join((runtime, *dict.fromkeys(_BRIEF[c.arithmetic] for c in of_one)))
+        for runtime in runtimes
+        for of_one in [[c for c in profile.calibrations if c.runtime == runtime]]
+    )
+
+
+_BRIEF = {arithmetic: arithmetic.value for arithmetic in Arithmetic} | {
+    Arithmetic.FLOAT32: "fp32",
+    Arithmetic.FLOAT16: "fp16",
+}
 
 
 def _fit(text: str, width: int) -> str:

@@ -7,12 +7,15 @@ import argparse
 import difflib
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weighin.gates.devices.simulator.builds import ToolBuild
 from weighin.gates.devices.simulator.faults import Fault, Faults
-from weighin.gates.devices.simulator.phone import SimulatedPhone, simulated
 from weighin.gates.errors import ConfigError
 from weighin.plugin.console import say
+
+if TYPE_CHECKING:
+    from weighin.gates.devices.simulator.phone import SimulatedPhone
 
 PORT = 5038
 """Beside 5037, where a real adb server listens."""
@@ -81,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _phones(args: argparse.Namespace) -> tuple[SimulatedPhone, ...]:
+def _phones(args: argparse.Namespace) -> "tuple[SimulatedPhone, ...]":
+    from weighin.gates.devices.simulator.phone import simulated
     from weighin.gates.profile import load_profile
     from weighin.plugin.commands.device import own_folder
 
@@ -111,7 +115,7 @@ def _write_tools(folder: Path, build: ToolBuild) -> None:
         path.chmod(0o755)  # adb push keeps the mode
 
 
-def _explain(port: int, phones: tuple[SimulatedPhone, ...], tools: Path | None) -> None:
+def _explain(port: int, phones: "tuple[SimulatedPhone, ...]", tools: Path | None) -> None:
     say("simulated phones, which are no evidence about any real one:")
     for phone in phones:
         names = ", ".join(sorted(phone.faults.names)) or "nothing wrong with it"
