@@ -124,6 +124,7 @@ def test_commands_write_what_a_phone_writes(sh: Phone, text: str, out: str | Non
         (f"chmod +x {T}/model; {T}/model", 126, "not executable"),
         ("su -c id", 127, "/system/bin/sh: su: inaccessible or not found"),
         ("cat /nothing", 1, "cat: /nothing: No such file or directory"),
+        ("X=$(cat /nothing)", 1, "cat: /nothing: No such file or directory"),
         ("cat /data", 1, "cat: /data: Is a directory"),
         ("echo x > /proc/cpuinfo", 1, "Permission denied"),
         ("rm -rf /data/local/tmp", 1, "Permission denied"),
@@ -165,6 +166,8 @@ def test_commands_write_what_a_phone_writes(sh: Phone, text: str, out: str | Non
         ("if true; then echo; fi", 1, "syntax error: 'if' unexpected"),
         ("cat << EOF", 1, "syntax error"),
         ("(" * 200 + "x" + ")" * 200, 1, "nested too deeply"),
+        ("echo " + "$(" * 300 + "x" + ")" * 300, 0, "nested too deeply"),
+        (f"echo sh {T}/loop > {T}/loop; sh {T}/loop", 1, "nested too deeply"),
     ],
     ids=lambda value: str(value)[:30],
 )

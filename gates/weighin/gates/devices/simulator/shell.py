@@ -84,16 +84,19 @@ class Shell:
         self._session = session
         self._commands = commands
         self._words = Expander(session, self._output_of)
+        self._err: Sink = lambda _: None
+        self._substituted = 0
         self._cores = tuple(range(len(session.state.phone.cores)))
 
     def run_text(self, text: str, streams: Streams) -> int:
         """Run ``text`` and return the exit code."""
         try:
-            lines = parse(text)
+            return self._lines(parse(text), streams)
         except ShellSyntaxError as error:
             streams.err(f"{SHELL}: {error}\n".encode())
-            return 1
-        return self._lines(lines, streams)
+        except RecursionError:  # a script that runs itself, or commands in commands in commands
+            streams.err(f"{SHELL}: nested too deeply\n".encode())
+        return 1
 
     def _lines(self, lines: Lines, streams: Streams) -> int:
         session = self._session
@@ -148,6 +151,7 @@ class Shell:
         return self._command(commands[-1], replace(streams, stdin=stdin))
 
     def _command(self, command: Command, streams: Streams) -> int:
+        self._err = streams.err
         try:
             inner = self._redirected(command.redirects, streams)
             return self._plain_command(command, inner)
@@ -175,11 +179,12 @@ class Shell:
 
     def _simple(self, command: Simple, streams: Streams) -> int:
         session = self._session
+        self._substituted = 0
         sets = {name: self._words.text(word) for name, word in command.sets}
         words = self._words.arguments(command.words)
         if not words:
             session.variables.update(sets)
-            return 0
+            return self._substituted
         before = dict(session.variables)
         session.variables.update(sets)
         try:
@@ -258,8 +263,8 @@ class Shell:
 
     def _output_of(self, text: str) -> bytes:
         written = bytearray()
-        quiet = Streams(out=written.extend, err=lambda _: None)
-        self._session.status = self.run_text(text, quiet)
+        inner = Streams(out=written.extend, err=self._err)
+        self._session.status = self._substituted = self.run_text(text, inner)
         return bytes(written)
 
 
