@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ LOOP = "while True: pass"
 
 
 @contextmanager
-def loops(count: int) -> Iterator[None]:
+def loops(count: int) -> Generator[None]:
     """Busy loops beside the body, each a process of its own."""
     running = [subprocess.Popen([sys.executable, "-c", LOOP]) for _ in range(count)]
     try:

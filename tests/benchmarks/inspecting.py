@@ -65,12 +65,14 @@ def tflite(path: Path, blocks: int = BLOCKS) -> Path:
     import flatbuffers  # type: ignore[import-untyped]
     from ai_edge_litert import schema_py_generated as schema
 
-    model, graph = schema.ModelT(), schema.SubGraphT()
+    model: Any = schema.ModelT()
+    graph: Any = schema.SubGraphT()
     model.version, model.buffers, model.operatorCodes = 3, [schema.BufferT()], []
     graph.tensors, graph.operators = [], []
 
     def tensor(shape: tuple[int, ...], data: Any = None) -> int:
-        made, buffer = schema.TensorT(), schema.BufferT()
+        made: Any = schema.TensorT()
+        buffer: Any = schema.BufferT()
         if data is not None:
             buffer.data = np.frombuffer(data.tobytes(), np.uint8)
         made.shape, made.type, made.name = list(shape), schema.TensorType.FLOAT32, b"t"
@@ -104,10 +106,12 @@ def onnx(path: Path, blocks: int = BLOCKS) -> Path:
 
     nodes, constants, now = [], [], "x"
     for at, (depthwise, pointwise) in enumerate(_weights(blocks)):
-        for name, weight, extra in (
-            (f"d{at}", depthwise.transpose(3, 0, 1, 2), {"group": CHANNELS, "pads": [1] * 4}),
+        grouped: dict[str, Any] = {"group": CHANNELS, "pads": [1] * 4}
+        layers: tuple[tuple[str, Any, dict[str, Any]], ...] = (
+            (f"d{at}", depthwise.transpose(3, 0, 1, 2), grouped),
             (f"p{at}", pointwise.transpose(0, 3, 1, 2), {}),
-        ):
+        )
+        for name, weight, extra in layers:
             constants.append(numpy_helper.from_array(np.ascontiguousarray(weight), f"{name}.w"))
             nodes.append(helper.make_node("Conv", [now, f"{name}.w"], [name], **extra))
             now = name

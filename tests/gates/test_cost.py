@@ -492,7 +492,7 @@ def test_rarer_kinds_of_onnx_are_counted_as_kinds_of_their_own(
         ]
         path = onnx_model(tmp_path / "m.onnx", nodes, {}, x=data, y=out)
     else:
-        extra = {"group": 4, "pads": [1, 1, 1, 1]} if op == "Conv" else {}
+        extra: dict[str, Any] = {"group": 4, "pads": [1] * 4} if op == "Conv" else {}
         nodes = [helper.make_node(op, ["x", "w"], ["y"], **extra)]
         path = onnx_model(
             tmp_path / "m.onnx", nodes, {"w": np.ones(weights, np.float32)}, x=data, y=out

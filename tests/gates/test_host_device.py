@@ -385,5 +385,6 @@ def test_a_machine_whose_cores_are_taken_gives_no_latency_but_everything_else(
     else:
         assert isinstance(latency, Measurement)
         assert ("noise" in dict(latency.conditions)) is (cores == 0)
-    assert isinstance(found[Metric.PEAK_MEMORY_MIB], Measurement)
-    assert "computed_mib" in dict(found[Metric.PEAK_MEMORY_MIB].conditions)
+    memory = found[Metric.PEAK_MEMORY_MIB]
+    assert isinstance(memory, Measurement)
+    assert "computed_mib" in dict(memory.conditions)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import Bench, HostSettings
+from weighin.gates.devices.host import deciding
 from weighin.gates.devices.watch import Watch
 from weighin.gates.measurement import Measurement, Unreadable
 from weighin.gates.meters.latency import Session, latency_p90
@@ -242,9 +243,7 @@ def test_this_machine_can_be_looked_at() -> None:
 
 
 def test_settings_say_how_old_a_number_may_be_not_how_long_quiet_is_waited_for() -> None:
-    from weighin.gates.devices.host import _deciding
-
     plain = HostSettings(quiet=LIMITS)
     waits = replace(plain, quiet=replace(LIMITS, wait_seconds=1), reuse_for=timedelta(0))
-    assert _deciding(plain) == _deciding(waits)
-    assert _deciding(plain) != _deciding(HostSettings(quiet=replace(LIMITS, most_noise=0.2)))
+    assert deciding(plain) == deciding(waits)
+    assert deciding(plain) != deciding(HostSettings(quiet=replace(LIMITS, most_noise=0.2)))
