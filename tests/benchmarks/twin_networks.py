@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weighin.gates.devices.networks import _FIXED, _SCALED
+from weighin.gates.devices.networks import FIXED, SCALED
 from weighin.gates.devices.walk import Map, Walk
 
 SEED = 5
@@ -61,7 +61,7 @@ class GraphWalk(Walk):
         import keras
 
         y = Walk.depthwise(self, x, k, s)
-        draw = keras.initializers.VarianceScaling(2.0, seed=SEED)
+        draw: Any = keras.initializers.VarianceScaling(2.0, seed=SEED)
         layer = keras.layers.DepthwiseConv2D(
             k, s, "same", activation=self._fused(), depthwise_initializer=draw
         )
@@ -213,7 +213,7 @@ def build(name: str, quantized: bool, folder: Path) -> Path:
 
 
 def _network(plain: str) -> Callable[[Walk], None]:
-    for pattern, make in _SCALED:
+    for pattern, make in SCALED:
         if found := re.fullmatch(pattern, plain):
             return lambda walk: make(walk, found)
-    return _FIXED[plain]
+    return FIXED[plain]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_xnnpack_takes_what_its_published_list_says(digits: Path, name: str) -> 
     from ai_edge_litert.interpreter import Interpreter
 
     path = digits / f"{name}.tflite"
-    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter: Any = Interpreter(str(path), num_threads=1)
     interpreter.allocate_tensors()
     nodes = [node["op_name"] for node in interpreter._get_ops_details()]
     found = coverage(read_cost(path, Format.LITERT), Delegate.XNNPACK)

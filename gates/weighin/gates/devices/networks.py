@@ -165,13 +165,13 @@ def terms_of(name: str, item_bytes: int) -> Terms | None:
     """
     walk = Walk(item_bytes)
     plain = re.sub(r"(_quant|_8bit)$", "", name)
-    for pattern, build in _SCALED:
+    for pattern, build in SCALED:
         if found := re.fullmatch(pattern, plain):
             build(walk, found)
             return walk.terms
-    if plain not in _FIXED:
+    if plain not in FIXED:
         return None
-    _FIXED[plain](walk)
+    FIXED[plain](walk)
     return walk.terms
 
 
@@ -182,7 +182,7 @@ def _width_and_size(
     return lambda walk, found: build(walk, float(found[1]), int(found[2]))
 
 
-_SCALED: tuple[tuple[str, Callable[[Walk, re.Match[str]], None]], ...] = (
+SCALED: tuple[tuple[str, Callable[[Walk, re.Match[str]], None]], ...] = (
     (r"mobilenet_v1_([\d.]+)_(\d+)", _width_and_size(mobilenet_v1)),
     (r"mobilenet_v2_([\d.]+)_(\d+)", _width_and_size(mobilenet_v2)),
     (r"mnasnet_a1_([\d.]+)_(\d+)", _width_and_size(mnasnet_a1)),
@@ -199,7 +199,7 @@ _SCALED: tuple[tuple[str, Callable[[Walk, re.Match[str]], None]], ...] = (
     ),
     (r"efficientnet_lite(\d)", lambda walk, found: efficientnet_lite(walk, int(found[1]))),
 )
-_FIXED: dict[str, Callable[[Walk], None]] = {
+FIXED: dict[str, Callable[[Walk], None]] = {
     "inception_v1": inception_v1,
     "inception_v3": inception_v3,
     "inception_v4": inception_v4,

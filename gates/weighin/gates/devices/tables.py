@@ -252,7 +252,7 @@ def _own_runs(path: Path) -> Table:
     operators: list[tuple[str, str]] = []
     for one in anchors:
         arithmetic = one.arithmetics[0] if len(one.arithmetics) == 1 else None
-        if arithmetic not in ITEM_BYTES or one.terms.rare_macs:
+        if arithmetic is None or arithmetic not in ITEM_BYTES or one.terms.rare_macs:
             left_out.append(f"{one.title}: its kernels or operators have no prices")
             continue
         run = Run(
