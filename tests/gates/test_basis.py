@@ -12,7 +12,7 @@ from weighin.gates.devices.coefficients import Coefficients, Learned, load_coeff
 from weighin.gates.devices.networks import terms_of
 from weighin.gates.devices.phone.evidence import PhoneAnchor
 from weighin.gates.devices.predict import predict
-from weighin.gates.measurement import Measurement, Unreadable
+from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Metric, Origin
 from weighin.gates.profile import load_profile
 from weighin.gates.variant import Format
@@ -64,8 +64,20 @@ def runs(factor: float = 1.0) -> tuple[PhoneAnchor, ...]:
     return tuple(run(n, factor * terms(n).macs / 1e7) for n in NETWORKS)
 
 
-def cost_of(network: str, name: str = "CONV_2D") -> ModelCost:
-    found = terms(network)
+SMALLEST = terms("mobilenet_v1_0.25_128")
+
+
+def shrunk(of: Terms, by: int) -> Terms:
+    """The same network so many times smaller."""
+    sides = dataclasses.asdict(of)
+    return Terms(**{name: max(1 if value else 0, value // by) for name, value in sides.items()})
+
+
+def cost_of(network: str) -> ModelCost:
+    return cost_with(terms(network))
+
+
+def cost_with(found: Terms) -> ModelCost:
     kinds = {
         Kind.CONV: ("CONV_2D", found.conv_macs),
         Kind.POINTWISE: ("CONV_2D", found.pointwise_macs),
@@ -77,7 +89,7 @@ def cost_of(network: str, name: str = "CONV_2D") -> ModelCost:
         for kind, (op, macs) in kinds.items()
         if macs
     ]
-    quiet = [Operator(name="RELU", moved_bytes=0)] * (found.layers - len(working) - 1)
+    quiet = [Operator(name="RELU", moved_bytes=0)] * max(0, found.layers - len(working) - 1)
     return ModelCost(
         format=Format.LITERT,
         operators=(*working, *quiet, Operator(name="ADD", moved_bytes=found.activation_bytes)),
@@ -86,10 +98,12 @@ def cost_of(network: str, name: str = "CONV_2D") -> ModelCost:
     )
 
 
-def latency(own: OwnRuns, network: str = "mnasnet_1.0_160", profile=REDMI) -> object:  # type: ignore[no-untyped-def]
+def latency(
+    own: OwnRuns, network: str = "mnasnet_1.0_160", cost: ModelCost | None = None
+) -> Reading:
     readings = predict(
-        profile,
-        cost_of(network),
+        REDMI,
+        cost or cost_of(network),
         Format.LITERT,
         artifact_sha256=network,
         runtime="ai-edge-litert 2.3.0",
@@ -100,7 +114,7 @@ def latency(own: OwnRuns, network: str = "mnasnet_1.0_160", profile=REDMI) -> ob
     return next(one for one in readings if one.metric is Metric.LATENCY_P90_MS)
 
 
-def number(reading: object) -> Measurement:
+def number(reading: Reading) -> Measurement:
     assert isinstance(reading, Measurement), reading
     return reading
 
@@ -172,6 +186,23 @@ def test_another_phone_counts_only_with_three_other_files() -> None:
     assert math.isfinite(found[0].value)
 
 
+def test_a_small_model_is_within_reach_of_small_models_that_ran_on_the_phone() -> None:
+    """Below every published network there is a bound only; own small runs make it a prediction."""
+    small = [
+        run(
+            "mobilenet_v1_0.25_128",
+            0.05 * (i + 1),
+            artifact_sha256=f"small{i}",
+            terms=shrunk(SMALLEST, 20 - 5 * i),
+        )
+        for i in range(3)
+    ]
+    bound = number(latency(OwnRuns(here=runs()), cost=cost_with(shrunk(SMALLEST, 12))))
+    found = number(latency(OwnRuns(here=(*runs(), *small)), cost=cost_with(shrunk(SMALLEST, 12))))
+    assert bound.lower == 0.0
+    assert found.lower > 0.0
+
+
 def test_own_prices_stand_before_the_shipped_ones() -> None:
     """ONNX Runtime has no shipped prices: with the user's own ones there is a number."""
     mine = Coefficients(
@@ -182,7 +213,7 @@ def test_own_prices_stand_before_the_shipped_ones() -> None:
     )
     onnx = tuple(dataclasses.replace(one, runtime=Format.ONNX) for one in runs())
 
-    def ask(own: OwnRuns) -> object:
+    def ask(own: OwnRuns) -> Reading:
         readings = predict(
             REDMI,
             cost_of("mnasnet_1.0_160"),

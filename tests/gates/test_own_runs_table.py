@@ -4,6 +4,7 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from tests.gates.phone.test_phone_run import RUN
 from tests.gates.test_prices import networks, run_ms
 
@@ -11,6 +12,7 @@ from weighin.gates.cost import Arithmetic, Terms
 from weighin.gates.devices.fitting import coefficients_of, fit_runtime
 from weighin.gates.devices.phone_run import run_to_line
 from weighin.gates.devices.tables import read_tables
+from weighin.gates.errors import DataError
 from weighin.gates.stats import Interval
 from weighin.gates.variant import Format
 
@@ -51,7 +53,7 @@ def write_runs(folder: Path, phones: int = 4, nets: int = 8) -> None:
 
 
 def test_own_runs_teach_prices_and_name_their_operators(tmp_path: Path) -> None:
-    write_runs(tmp_path)
+    write_runs(tmp_path, nets=12)
     table = read_tables([tmp_path])
     runs = table.of("onnx", Arithmetic.FLOAT32)
     assert {r.device for r in runs} == {f"phone-{i}" for i in range(4)}
@@ -60,11 +62,19 @@ def test_own_runs_teach_prices_and_name_their_operators(tmp_path: Path) -> None:
     fitted = coefficients_of(fits, "mine", table.operators_of("onnx"))
     (only,) = fitted.learned
     assert only[0] is Arithmetic.FLOAT32
-    assert only[1].runs == 32
+    assert only[1].runs == 48
     assert len(fits[0].known.residuals) > 0
 
 
-def test_runs_of_simulated_phones_teach_nothing(tmp_path: Path) -> None:
-    line = run_to_line(dataclasses.replace(RUN, simulated=True, device="phone-0"))
-    (tmp_path / "phone-0.runs.jsonl").write_text(line, "utf-8")
+@pytest.mark.parametrize("name", ["phone-0", "simulated-phone-0"])
+def test_runs_of_simulated_phones_teach_nothing(tmp_path: Path, name: str) -> None:
+    line = run_to_line(dataclasses.replace(RUN, simulated=True, device=name))
+    (tmp_path / f"{name}.runs.jsonl").write_text(line, "utf-8")
     assert read_tables([tmp_path]).runs == ()
+
+
+def test_too_few_runs_earn_no_band_and_so_no_prices(tmp_path: Path) -> None:
+    write_runs(tmp_path, phones=1, nets=5)
+    fits = fit_runtime(read_tables([tmp_path]), "onnx")
+    with pytest.raises(DataError, match=r"only \d+ runs could be predicted .* measure more"):
+        coefficients_of(fits, "mine")

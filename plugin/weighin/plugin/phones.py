@@ -15,6 +15,7 @@ from weighin.gates.cost import ModelCost
 from weighin.gates.devices.basis import OwnRuns
 from weighin.gates.devices.coefficients import own_coefficients
 from weighin.gates.devices.phone.evidence import anchors_of, newest_run, with_run
+from weighin.gates.devices.phone.naming import is_simulated
 from weighin.gates.devices.phone.runs_file import read_runs
 from weighin.gates.devices.phone_run import SUFFIX, PhoneRun
 from weighin.gates.devices.predict import predict
@@ -133,14 +134,17 @@ class Phones:
         )
 
     def _own_runs(self, device: str) -> OwnRuns:
-        """The user's runs on this phone and on all others; damaged files calibrate nothing."""
+        """The user's runs on this phone and on all others; damaged files calibrate nothing.
+
+        Simulated phones say nothing of real ones, and real ones nothing of them.
+        """
         others = sorted(path.name.removesuffix(SUFFIX) for path in self._own.glob(f"*{SUFFIX}"))
         return OwnRuns(
             here=anchors_of(_readable(self._runs_on(device))),
             elsewhere=tuple(
                 (name, anchors_of(_readable(self._runs_on(name))))
                 for name in others
-                if name != device
+                if name != device and is_simulated(name) is is_simulated(device)
             ),
             coefficients=self._fitted,
         )

@@ -12,12 +12,16 @@ from weighin.gates.devices.holdout import Band, HeldOut, Plan, Progress, band_of
 from weighin.gates.devices.learn import Run, learn
 from weighin.gates.devices.prices import Prior
 from weighin.gates.devices.tables import ITEM_BYTES, Table
+from weighin.gates.errors import DataError
 
 NORMAL = 1.645
 """No band is narrower than the normal distribution's."""
 
 FEW_FAMILIES = 8
 """With fewer families the band is at least as wide as the base's."""
+
+FEW_RUNS = 20
+"""Fewer runs that were predicted without their family earn no band, and so no prices."""
 
 FEW_RESIDUALS = 30
 """Fewer held-out predictions have no band of their own."""
@@ -86,8 +90,8 @@ def fit(
     transferred = hold_out(runs, TRANSFERRED, prior, progress=progress)
     families = {run.family for run in runs}
     floor = base.learned if base and len(families) < FEW_FAMILIES else None
-    known_band = _band(known, floor.known if floor else None)
     new_band = _band(new_only, _band(new, floor.new if floor else None))
+    known_band = _band(known, floor.known if floor else None) if known.residuals else new_band
     learned = Learned(
         prior=learn(runs, prior),
         item_bytes=ITEM_BYTES[arithmetic],
@@ -144,7 +148,22 @@ def fit_runtime(table: Table, runtime: str, progress: Progress = lambda _: None)
 def coefficients_of(
     fits: Sequence[Fit], source: str, operators: Sequence[str] = ()
 ) -> Coefficients:
-    """What is shipped of the fits of one runtime."""
+    """What is kept of the fits of one runtime.
+
+    Raises:
+        DataError: too few runs could be held out to say how wrong their predictions are.
+    """
+    if not fits:
+        raise DataError("no runs to keep prices of")
+    first = fits[0]
+    held_out = (*first.new.residuals, *first.new_only.residuals)
+    several = {(r.run.setup, r.run.anchor.network) for r in held_out}
+    if len(several) < FEW_RUNS:
+        raise DataError(
+            f"{first.runtime} {first.arithmetic}: only {len(several)} runs could be predicted "
+            f"without their family, and {FEW_RUNS} are needed to say how wrong that is; measure "
+            "more models, on more phones"
+        )
     return Coefficients(
         runtime=fits[0].runtime,
         source=source,

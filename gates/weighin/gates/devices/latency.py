@@ -20,6 +20,7 @@ from weighin.gates.cost import Arithmetic, Kind, Operator, Terms
 from weighin.gates.devices.coefficients import Learned
 from weighin.gates.devices.holdout import Band
 from weighin.gates.devices.prices import Anchor, Effect, Prices, estimate, settle
+from weighin.gates.devices.reach import Reach
 
 SLACK = 1.1
 """The same network, exported by another tool, may have a few operators more."""
@@ -132,7 +133,7 @@ def predict_mean(
         amounts: The model's, in the order of :data:`weighin.gates.devices.prices.TERMS`.
         effect: What the model takes beyond its terms, if it ran on other phones.
     """
-    if effect is None and (reason := learned.reach.refusal(learned.prior, amounts)):
+    if effect is None and (reason := _reach(learned, phone).refusal(learned.prior, amounts)):
         return reason
     guess = estimate(learned.prior, settled(learned, phone), amounts, effect)
     band, kind = _band(learned, effect)
@@ -166,8 +167,7 @@ def predict_latency(
     A model smaller than every learned network takes no more than the quickest network on the phone
     that is larger in every term.
     """
-    too_small = (learned.reach.size(learned.prior, amounts) or "").startswith("smaller")
-    if too_small and effect is None:
+    if effect is None and _reach(learned, phone).is_smaller(learned.prior, amounts):
         return _by_dominance(rules, learned, phone, amounts)
     mean = predict_mean(learned, phone, amounts, effect)
     if isinstance(mean, str):
@@ -177,6 +177,11 @@ def predict_latency(
         lower_ms=mean.lower_ms * rules.undercut(phone.kernels, arithmetic),
         upper_ms=mean.upper_ms * rules.p90_over_mean,
     )
+
+
+def _reach(learned: Learned, phone: Phone) -> Reach:
+    """What the prices were learned from, and what settles them on this phone."""
+    return learned.reach.with_networks([anchor.amounts for anchor in phone.anchors])
 
 
 @functools.lru_cache(maxsize=512)

@@ -33,6 +33,10 @@ class Reach:
 
     networks: tuple[tuple[float, ...], ...]
 
+    def with_networks(self, networks: Sequence[tuple[float, ...]]) -> "Reach":
+        """The reach of these networks as well: what a phone's owner ran on it."""
+        return Reach(networks=tuple(dict.fromkeys((*self.networks, *networks))))
+
     def refusal(self, prior: Prior, amounts: Sequence[float]) -> str | None:
         """Why a network is out of reach; ``None`` if it is within."""
         return self.mix(prior, amounts) or self.size(prior, amounts)
@@ -52,13 +56,16 @@ class Reach:
 
     def size(self, prior: Prior, amounts: Sequence[float]) -> str | None:
         """Why it is too large or too small; ``None`` if it is not."""
-        units = _units(prior, amounts)
-        sizes = [_units(prior, one) for one in self.networks]
-        if units > SLACK_SIZE * max(sizes):
+        if _units(prior, amounts) > SLACK_SIZE * max(_units(prior, n) for n in self.networks):
             return "larger than every network that the prices were learned from"
-        if units * SLACK_SIZE < min(sizes):
+        if self.is_smaller(prior, amounts):
             return "smaller than every network that the prices were learned from"
         return None
+
+    def is_smaller(self, prior: Prior, amounts: Sequence[float]) -> bool:
+        """Whether it costs less than every learned network."""
+        least = min(_units(prior, network) for network in self.networks)
+        return _units(prior, amounts) * SLACK_SIZE < least
 
 
 def reach_of(runs: Sequence[Run]) -> Reach:

@@ -18,6 +18,7 @@ from pathlib import Path
 from weighin.gates.cost import Arithmetic
 from weighin.gates.devices.learn import Run
 from weighin.gates.devices.phone.evidence import anchors_of
+from weighin.gates.devices.phone.naming import is_simulated
 from weighin.gates.devices.phone.runs_file import read_runs
 from weighin.gates.devices.phone_run import SUFFIX
 from weighin.gates.devices.prices import Anchor, amounts_of
@@ -246,6 +247,8 @@ def ncnn_family(network: str) -> str:
 def _own_runs(path: Path) -> Table:
     """The runs of one phone that the user measured; newest per file, threads and delegate."""
     name = path.name.removesuffix(SUFFIX)
+    if is_simulated(name):
+        return Table(runs=(), left_out=(f"{name}: a simulated phone teaches nothing",), sources=())
     anchors = anchors_of(read_runs(path.parent, name).runs)
     runs: list[tuple[str, Run]] = []
     left_out: list[str] = []
