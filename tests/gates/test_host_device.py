@@ -377,7 +377,9 @@ def test_a_machine_whose_cores_are_taken_gives_no_latency_but_everything_else(
     limits = QuietLimits(refuse=refuse, wait_seconds=0, most_noise=1e9)
     shutil.copy(tiny_onnx, tmp_path / "float32.onnx")
     one = candidate(tmp_path / "float32.onnx")
-    found = scale.weigh(one, settings=replace(LEAN, quiet=limits, proc=proc))[one.label]
+    found = scale.weigh(one, settings=replace(LEAN, quiet=limits, proc=proc, sys=tmp_path))[
+        one.label
+    ]
     latency = found[Metric.LATENCY_P90_MS]
     if refuse and not cores:
         assert isinstance(latency, Unreadable)

@@ -158,6 +158,37 @@ def test_where_noise_is_only_labelled_the_number_says_so() -> None:
     assert "noise" not in dict(quiet.conditions)
 
 
+@pytest.mark.parametrize(
+    ("governor", "driver", "allowed_khz", "share", "refused"),
+    [
+        ("schedutil", "cpufreq-dt", 2_000_000, 1.0, False),
+        ("schedutil", "cpufreq-dt", 1_000_000, 0.5, True),
+        ("powersave", "cpufreq-dt", 2_000_000, 0.2, True),
+        ("powersave", "intel_pstate", 2_000_000, 1.0, False),
+    ],
+    ids=["free", "capped", "held at the lowest", "a driver that chooses by itself"],
+)
+def test_a_machine_that_may_not_run_at_its_clock_is_not_timed(
+    tmp_path: Path, governor: str, driver: str, allowed_khz: int, share: float, refused: bool
+) -> None:
+    write_stat(tmp_path / "proc", 1000)
+    for core in range(2):
+        folder = tmp_path / "sys" / "devices" / "system" / "cpu" / f"cpu{core}" / "cpufreq"
+        folder.mkdir(parents=True)
+        (folder / "cpuinfo_min_freq").write_text("400000\n")
+        (folder / "cpuinfo_max_freq").write_text("2000000\n")
+        (folder / "scaling_max_freq").write_text(f"{allowed_khz if core else 2_000_000}\n")
+        (folder / "scaling_governor").write_text(f"{governor}\n")
+        (folder / "scaling_driver").write_text(f"{driver}\n")
+    seen = look(tmp_path / "proc", tmp_path / "sys")
+    assert seen is not None
+    assert seen.clock == share
+    found = disturbance(BEFORE, replace(after(), clock=seen.clock), 1, LIMITS)
+    assert (found is not None) is refused
+    if found is not None:
+        assert f"{share:.0%} of their highest clock" in found
+
+
 def write_stat(proc: Path, busy_ticks: int) -> None:
     """Counters of a machine of two cores."""
     proc.mkdir(exist_ok=True)
@@ -166,7 +197,9 @@ def write_stat(proc: Path, busy_ticks: int) -> None:
 
 
 def watch(tmp_path: Path, limits: QuietLimits | None, ticks: list[str]) -> Watch:
-    settings = HostSettings(quiet=limits, proc=tmp_path / "proc", session_seconds=0.5)
+    settings = HostSettings(
+        quiet=limits, proc=tmp_path / "proc", sys=tmp_path / "sys", session_seconds=0.5
+    )
     return Watch(
         Bench(
             workdir=tmp_path,

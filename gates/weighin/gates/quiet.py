@@ -34,6 +34,8 @@ class Look:
         own_s: CPU seconds that this process and its finished children used.
         stalled_s: Seconds in which a process waited for a processor; ``None`` if not counted.
         throttles: How often heat or power slowed a core down; ``None`` if not counted.
+        clock: Highest clock that a core may run at, as a share of what it could; the least of all
+            cores. ``None`` if the kernel does not say.
         others: Processes that are neither this one nor its children.
     """
 
@@ -44,6 +46,7 @@ class Look:
     own_s: float
     stalled_s: float | None = None
     throttles: int | None = None
+    clock: float | None = None
     others: tuple[Process, ...] = ()
 
 
@@ -56,6 +59,7 @@ class QuietLimits:
         most_other_load: Share of the cores needed that other processes may take.
         most_steal: Share of the machine's time that its own host may take.
         most_pressure: Share of the time in which anybody may wait for a processor.
+        least_clock: Share of its highest clock that every core must be allowed to run at.
         most_noise: How far the float32 reference may be from itself: 0.1 means 10 %.
         wait_seconds: How long to wait for quiet, in all, before giving up.
     """
@@ -64,6 +68,7 @@ class QuietLimits:
     most_other_load: float = 0.1
     most_steal: float = 0.05
     most_pressure: float = 0.25
+    least_clock: float = 0.9
     most_noise: float = 0.1
     wait_seconds: float = 30.0
 
@@ -92,6 +97,11 @@ def disturbance(before: Look, after: Look, threads: int, limits: QuietLimits) ->
         return f"processes waited for a core {stalled:.0%} of the time: {WHAT_TO_DO}"
     if _between(before.throttles, after.throttles) > 0:
         return f"heat or power slowed its cores down: let it cool, then {WHAT_TO_DO}"
+    if after.clock is not None and after.clock < limits.least_clock:
+        return (
+            f"its cores may only run at {after.clock:.0%} of their highest clock: choose another "
+            f"power mode or governor, or {WHAT_TO_DO}"
+        )
     return None
 
 

@@ -104,6 +104,7 @@ class HostConfig:
         most_other_load: Share of the cores needed that other processes may take.
         most_steal: Share of a virtual machine's time that its host may take.
         most_pressure: Share of the time in which processes may wait for a core.
+        least_clock: Share of its highest clock that every core must be allowed to run at.
         most_noise: How far the float32 reference may be from itself: 0.1 means 10 %.
         wait_seconds: How long to wait for quiet before giving up.
     """
@@ -113,6 +114,7 @@ class HostConfig:
     most_other_load: Annotated[float, Field(ge=0, le=1)] = QuietLimits().most_other_load
     most_steal: Annotated[float, Field(ge=0, le=1)] = QuietLimits().most_steal
     most_pressure: Annotated[float, Field(ge=0, le=1)] = QuietLimits().most_pressure
+    least_clock: Annotated[float, Field(ge=0, le=1)] = QuietLimits().least_clock
     most_noise: _Positive = QuietLimits().most_noise
     wait_seconds: Annotated[float, Field(ge=0)] = QuietLimits().wait_seconds
 
@@ -128,6 +130,7 @@ class HostConfig:
             most_other_load=self.most_other_load,
             most_steal=self.most_steal,
             most_pressure=self.most_pressure,
+            least_clock=self.least_clock,
             most_noise=self.most_noise,
             wait_seconds=self.wait_seconds,
         )

@@ -66,6 +66,7 @@ class HostSettings:
         powercap: Where the kernel shows energy counters.
         quiet: How much noise is let through while time is measured; ``None``: any, unseen.
         proc: Where the kernel shows who uses its processors.
+        sys: Where it shows their clocks and their heat.
     """
 
     threads: int = 1
@@ -85,6 +86,7 @@ class HostSettings:
     powercap: Path = Path("/sys/class/powercap")
     quiet: QuietLimits | None = None
     proc: Path = Path("/proc")
+    sys: Path = Path("/sys")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

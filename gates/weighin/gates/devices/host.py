@@ -204,7 +204,7 @@ def deciding(settings: HostSettings) -> dict[str, object]:
     """The settings that a number depends on: not how long it is used again or waited for."""
     quiet = settings.quiet and replace(settings.quiet, wait_seconds=0)
     told = asdict(replace(settings, quiet=quiet))
-    return {name: value for name, value in told.items() if name not in {"reuse_for", "proc"}}
+    return {name: value for name, value in told.items() if name not in {"reuse_for", "proc", "sys"}}
 
 
 def _missing(weighing: Weighing, metric: Metric, book: _Book) -> list[Candidate]:

@@ -37,9 +37,9 @@ class Watch:
         if quiet is None:
             return run()
         while True:
-            before = look(self._settings.proc)
+            before = look(self._settings.proc, self._settings.sys)
             sessions = run()
-            after = look(self._settings.proc)
+            after = look(self._settings.proc, self._settings.sys)
             if before is None or after is None:
                 return sessions
             why = disturbance(before, after, self._settings.threads, quiet)
@@ -56,6 +56,7 @@ class Watch:
             return
         self._tick("waiting for this machine to be quiet")
         began = time.monotonic()
-        wait_for_quiet(self._settings.proc, self._settings.threads, quiet, self._left_s)
+        one = self._settings
+        wait_for_quiet(one.proc, one.sys, one.threads, quiet, self._left_s)
         # A repeat costs time as well: a machine that is never quiet for long must not go on.
         self._left_s -= max(time.monotonic() - began, self._settings.session_seconds)

@@ -13,6 +13,11 @@ from pathlib import Path
 from weighin.gates.quiet import Look, Process, QuietLimits, disturbance
 
 _POLL_SECONDS = 0.5
+_CPUFREQ = (
+    *("cpuinfo_min_freq", "cpuinfo_max_freq", "scaling_max_freq"),
+    *("scaling_governor", "scaling_driver"),
+)
+_OWN_CHOICE = ("intel_pstate", "amd-pstate-epp", "amd_pstate_epp")
 _IDLE, _IOWAIT, _STEAL, _COUNTED = 3, 4, 7, 8
 
 
@@ -35,17 +40,20 @@ def look(proc: Path = Path("/proc"), sys: Path = Path("/sys")) -> Look | None:
         own_s=_own_seconds(),
         stalled_s=_stalled(proc / "pressure" / "cpu"),
         throttles=_throttles(sys / "devices" / "system" / "cpu"),
+        clock=_clock(sys / "devices" / "system" / "cpu"),
         others=tuple(_others(proc, per_second)),
     )
 
 
-def wait_for_quiet(proc: Path, threads: int, limits: QuietLimits, seconds: float) -> None:
+def wait_for_quiet(
+    proc: Path, sys: Path, threads: int, limits: QuietLimits, seconds: float
+) -> None:
     """Return as soon as nothing would disturb ``threads`` threads, or after ``seconds``."""
     until = time.monotonic() + seconds
-    before = look(proc)
+    before = look(proc, sys)
     while before is not None and time.monotonic() < until:
         time.sleep(min(_POLL_SECONDS, max(0.0, until - time.monotonic())))
-        after = look(proc)
+        after = look(proc, sys)
         if after is None or disturbance(before, after, threads, limits) is None:
             return
         before = after
@@ -69,6 +77,29 @@ def _stalled(path: Path) -> float | None:
 def _throttles(cpus: Path) -> int | None:
     found = [int(path.read_text()) for path in cpus.glob("cpu*/thermal_throttle/*_throttle_count")]
     return sum(found) if found else None
+
+
+def _clock(cpus: Path) -> float | None:
+    """The least share of its highest clock that a core may run at; ``None`` without cpufreq."""
+    shares = [share for folder in cpus.glob("cpu*/cpufreq") if (share := _share(folder))]
+    return min(shares, default=None)
+
+
+def _share(folder: Path) -> float | None:
+    """Of one core.
+
+    The governor ``powersave`` holds it at the lowest clock, but not with drivers that choose the
+    clock by themselves.
+    """
+    try:
+        words = {name: (folder / name).read_text("ascii").strip() for name in _CPUFREQ}
+    except OSError:
+        return None
+    lowest, highest, allowed = (int(words[name]) for name in _CPUFREQ[:3])
+    held = words["scaling_governor"] == "powersave"
+    if held and not words["scaling_driver"].startswith(_OWN_CHOICE):
+        allowed = lowest
+    return allowed / highest if highest else None
 
 
 def _others(proc: Path, per_second: int) -> Iterator[Process]:
