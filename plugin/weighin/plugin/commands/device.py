@@ -151,8 +151,8 @@ def run_diff(args: argparse.Namespace) -> int:
     return 0
 
 
-def own_folder(start: Path) -> Path | None:
-    """The user's folder of profiles, if ``start`` is in a project."""
+def own_folder(start: Path) -> Path:
+    """The user's folder of profiles: the project's, or one right here; it need not exist."""
     from weighin.gates.errors import ConfigError
     from weighin.gates.profile import OWN_FOLDER
     from weighin.plugin.config_file import find_root
@@ -160,7 +160,7 @@ def own_folder(start: Path) -> Path | None:
     try:
         return find_root(start) / OWN_FOLDER
     except ConfigError:
-        return None  # the shipped profiles need no project
+        return start / OWN_FOLDER  # `weighin device add` needs no project
 
 
 def _in_all(

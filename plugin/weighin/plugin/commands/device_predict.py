@@ -113,7 +113,7 @@ def _of_counts(
     profile: "DeviceProfile",
     calibration: "Calibration | None",
     reason: str,
-    own: Path | None,
+    own: Path,
 ) -> Predicted:
     from weighin.gates.devices.basis import LEAST_ANCHORS, phone_of
     from weighin.gates.devices.coefficients import load_coefficients, own_coefficients
@@ -192,7 +192,7 @@ def _show(
         say(f"  {one.rule}")
 
 
-def _of_file(args: argparse.Namespace, profile: "DeviceProfile", own: Path | None) -> int:
+def _of_file(args: argparse.Namespace, profile: "DeviceProfile", own: Path) -> int:
     """The readings that a gate would get for the file."""
     from datetime import UTC, datetime
 
@@ -208,7 +208,7 @@ def _of_file(args: argparse.Namespace, profile: "DeviceProfile", own: Path | Non
         raise ConfigError(f"{args.model}: expected one of {', '.join(sorted(formats))}")
     if not args.model.is_file():
         raise ConfigError(f"{args.model}: no such file")
-    phones = Phones(own or Path("devices"), None, datetime.now(UTC))
+    phones = Phones(own, None, datetime.now(UTC))
     found = phones.known(args.model, fmt, sha256_of(args.model), profile.name)
     numbers = 0
     for reading in found:
