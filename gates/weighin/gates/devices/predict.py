@@ -167,7 +167,7 @@ def _settled(
         return latency
     if arithmetic is Arithmetic.FLOAT16:
         latency = _with_native_float16(rules, latency)
-    told = _conditions(rules, coefficients, basis, latency, arithmetic)
+    told = _conditions(rules, learned, basis, latency, arithmetic)
     return _Found(
         latency=latency,
         basis=basis,
@@ -214,7 +214,7 @@ def _with_native_float16(rules: Rules, latency: Latency) -> Latency:
 
 def _conditions(
     rules: Rules,
-    coefficients: Coefficients,
+    learned: Learned,
     basis: Basis,
     latency: Latency,
     arithmetic: Arithmetic,
@@ -228,7 +228,7 @@ def _conditions(
         ("published kernels", basis.phone.kernels.replace("_", " ")),
         ("statistic", p90),
         ("source", basis.source),
-        ("prices", coefficients.source),
+        ("prices", f"learned from {learned.runs} runs on {len(learned.devices)} phones and boards"),
         ("reproduce", COMMAND),
     )
 
