@@ -2,6 +2,7 @@
 
 import io
 import stat
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,9 +125,10 @@ def test_a_phone_that_leaves_and_returns_is_tracked(serve: Any, pixel: Simulated
 
 def test_waiting_for_a_phone_ends_when_it_is_there(serve: Any, pixel: SimulatedPhone) -> None:
     server = serve(pixel)
-    server.roster.unplug(pixel.serial, away_s=0.15)
+    server.roster.unplug(pixel.serial)
     client = adbutils.AdbClient(port=server.port)
     assert client.list() == []
+    threading.Timer(0.05, server.roster.plug, (pixel.serial,)).start()
     client.wait_for(pixel.serial, timeout=5)
     assert [one.serial for one in client.list()] == [pixel.serial]
 

@@ -9,12 +9,19 @@ from typing import Any
 
 import adbutils
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from weighin.gates.devices.simulator.clock import ScaledClock
 from weighin.gates.devices.simulator.phone import SimulatedPhone
 from weighin.gates.devices.simulator.server import AdbSimulator
 
 SYNC = b"0005sync:"
+TEXTS = ["host:transport-any", "host:tport:any", "sync:", "shell:ls", "shell,v2:ls /", "exec:", ":"]
+texts = st.sampled_from(TEXTS) | st.text(max_size=12)
+requests = st.lists(texts.map(lambda t: f"{len(t.encode()):04x}{t}".encode()), max_size=5).flatmap(
+    lambda parts: st.binary(max_size=40).map(lambda tail: b"".join(parts) + tail)
+)
 
 
 @pytest.fixture
@@ -36,9 +43,16 @@ def raw(server: AdbSimulator) -> Iterator[Callable[[], socket.socket]]:
         one.close()
 
 
+def say_all(connection: socket.socket, data: bytes) -> None:
+    """Send and say no more; the server may have hung up before all of it is out."""
+    with suppress(OSError):
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+
+
 def everything(connection: socket.socket) -> bytes:
     data = b""
-    with suppress(ConnectionResetError):
+    with suppress(OSError):
         while chunk := connection.recv(4096):
             data += chunk
     return data
@@ -78,8 +92,7 @@ def test_what_is_no_request_is_closed_without_an_answer(
     server: AdbSimulator, raw: Callable[[], socket.socket], pixel: SimulatedPhone, sent: bytes
 ) -> None:
     connection = raw()
-    connection.sendall(sent)
-    connection.shutdown(socket.SHUT_WR)
+    say_all(connection, sent)
     assert everything(connection) == b""
     assert_alive(server, pixel)
 
@@ -104,6 +117,20 @@ def test_an_unknown_request_is_refused_in_words(
     answer = everything(connection)
     assert answer[:4] == b"FAIL"
     assert int(answer[4:8], 16) == len(answer) - 8 > 0
+
+
+@given(sent=st.binary(max_size=200) | requests)
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_bytes_stop_the_server(server: AdbSimulator, pixel: SimulatedPhone, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        say_all(connection, sent)
+        everything(connection)
+    assert server.roster.listing(extended=False) == f"{pixel.serial}\tdevice\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(b"000chost:version")
+        assert everything(connection) == b"OKAY00040029"
 
 
 def test_an_unknown_service_of_the_phone_is_refused(raw: Callable[[], socket.socket]) -> None:
@@ -136,8 +163,7 @@ def test_broken_sync_requests_end_the_connection_only(
     expected: bytes,
 ) -> None:
     connection = chosen(raw(), SYNC)
-    connection.sendall(sent)
-    connection.shutdown(socket.SHUT_WR)
+    say_all(connection, sent)
     assert everything(connection)[:4] == expected
     assert_alive(server, pixel)
 

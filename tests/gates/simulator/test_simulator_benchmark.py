@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from weighin.gates.devices.simulator.builds import ToolBuild
+from weighin.gates.devices.simulator.clock import ManualClock
 from weighin.gates.devices.simulator.faults import Fault, Faults
+from weighin.gates.devices.simulator.loop import Load
+from weighin.gates.devices.simulator.state import State
 from weighin.gates.devices.simulator.tools import Tool, benchmark_tool_bytes, tool_bytes
 from weighin.gates.meters.models import load_model
 from weighin.gates.variant import Format
@@ -125,13 +128,29 @@ def test_loops_end_when_asked_to(
     assert least <= int(steady[0]) <= most
 
 
-def test_pauses_take_time_but_count_in_no_latency(plug: Any, tiny_tflite: Path) -> None:
+@pytest.mark.parametrize("pause", ["--run_frequency=5", "--run_delay=0.192"])
+def test_pauses_take_time_but_count_in_no_latency(plug: Any, tiny_tflite: Path, pause: str) -> None:
     device = plug()
     before = float(device.shell("cat /proc/uptime").split()[0])
-    text = run(device, tiny_tflite, "--num_runs=50 --run_frequency=5 --min_secs=0").stdout
+    text = run(device, tiny_tflite, f"--num_runs=50 --min_secs=0 {pause}").stdout
     after = float(device.shell("cat /proc/uptime").split()[0])
     assert float(re.findall(COUNT, text)[-1][5]) == pytest.approx(8_000, rel=0.02)
-    assert 10 < after - before < 11  # 50 runs at 5 per second, and the warm-up
+    assert 10 < after - before < 11  # 50 runs of 200 ms with their pauses, and the warm-up
+
+
+@pytest.mark.parametrize(("latency_s", "threads"), [(0.0, 1), (-1.0, 1), (float("nan"), 1), (1, 0)])
+def test_a_latency_model_that_says_nonsense_is_refused(
+    pixel: Any, latency_s: float, threads: int
+) -> None:
+    state = State(pixel, ManualClock(), 0.0)
+    with pytest.raises(ValueError, match=r"must be above 0|compute nothing"):
+        Load(
+            state=state,
+            process=state.start("x"),
+            latency_s=latency_s,
+            threads=threads,
+            cores=(0,),
+        )
 
 
 def test_options_that_measure_more_cost_time(plug: Any, tiny_tflite: Path) -> None:
@@ -183,6 +202,7 @@ def test_an_unresolved_operator_stops_models_that_have_it(
         ("--graph=", "ERROR: Please specify the name of your TF Lite input file"),
         ("--num_runs=many", "ERROR: Failed to parse --num_runs=many"),
         ("--min_secs=x", "ERROR: Failed to parse --min_secs=x"),
+        ("--max_secs=nan", "ERROR: Failed to parse --max_secs=nan"),
     ],
 )
 def test_a_wrong_option_fails_the_tool(
@@ -211,6 +231,53 @@ def test_a_file_without_the_mark_runs_nothing(plug: Any) -> None:
     device = plug()
     device.sync.push(b"\x7fELF\x02 a real program", f"{T}/benchmark_model", 0o755)
     assert device.shell2(f"{T}/benchmark_model").returncode == 126
+
+
+@pytest.mark.parametrize(
+    ("option", "delegate"),
+    [
+        ("--use_gpu=true --gpu_backend=cl", "TfLiteGpuDelegateV2"),
+        ("--use_nnapi=true", "TfLiteNnapiDelegate"),
+        ("--use_xnnpack=true --xnnpack_force_fp16=true", "TfLiteXNNPackDelegate"),
+    ],
+)
+def test_delegates_are_named(plug: Any, tiny_tflite: Path, option: str, delegate: str) -> None:
+    assert f"with delegate ({delegate}) node" in run(plug(), tiny_tflite, option).stderr
+
+
+def test_operators_are_profiled_into_a_file(plug: Any, tiny_tflite: Path) -> None:
+    device = plug()
+    options = "--use_xnnpack=false --enable_op_profiling=true --profiling_output_csv_file=p.csv"
+    assert "Replacing" not in run(device, tiny_tflite, options).stderr
+    assert "FULLY_CONNECTED" in device.sync.read_text(f"{T}/p.csv")
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "complaint"),
+    [
+        (Fault.TOOL_CRASHES, 139, "Segmentation fault"),
+        (Fault.UNRESOLVED_OPERATOR, 1, "is not a registered function/op"),
+        (Fault.OTHER_ABI, 126, "not executable: 64-bit ELF file"),
+    ],
+)
+def test_onnxruntime_perf_test_fails_as_its_phone_does(
+    plug: Any, tiny_onnx: Path, fault: Fault, status: int, complaint: str
+) -> None:
+    device = plug(fault)
+    device.sync.push(tool_bytes(Tool.PERF_TEST), f"{T}/onnxruntime_perf_test", 0o755)
+    device.sync.push(tiny_onnx, f"{T}/m.onnx", 0o644)
+    result = device.shell2(f"cd {T}; ./onnxruntime_perf_test -I -m times -r 9 m.onnx", v2=True)
+    assert (result.returncode, complaint in result.stderr) == (status, True)
+
+
+def test_onnxruntime_perf_test_runs_for_a_duration(plug: Any, tiny_onnx: Path) -> None:
+    device = plug()
+    device.sync.push(tool_bytes(Tool.PERF_TEST), f"{T}/onnxruntime_perf_test", 0o755)
+    device.sync.push(tiny_onnx, f"{T}/m.onnx", 0o644)
+    text = device.shell(f"cd {T}; ./onnxruntime_perf_test -I -m duration -t 2 -x 1 m.onnx")
+    found = re.search(r"Total inference requests: (\d+)", text)
+    assert found is not None
+    assert 240 <= int(found.group(1)) <= 260
 
 
 def test_equal_seeds_give_equal_output(serve: Any, pixel: Any, tiny_tflite: Path) -> None:

@@ -84,13 +84,22 @@ def test_every_status_has_a_threshold_and_a_slowdown() -> None:
     ],
 )
 def test_vendors_tell_the_same_current_differently(gauge: Gauge, current: int) -> None:
-    physics = Physics(replace(PHONE, gauge=gauge))
+    physics = Physics(replace(PHONE, gauge=replace(gauge, jitter=0.0)))
     physics.work(0, 100, 3_850 - PHONE.idle_mw)
     assert physics.current_now(50) == pytest.approx(current, abs=1)
 
 
+def test_a_steady_current_jitters_around_its_mean_and_is_the_same_when_read_twice() -> None:
+    physics = Physics(replace(PHONE, gauge=Gauge(jitter=0.01)))
+    physics.work(0, 500, 3_850 - PHONE.idle_mw)
+    told = [physics.current_now(second) for second in range(1, 401)]
+    assert [physics.current_now(second) for second in range(1, 401)] == told
+    assert len(set(told)) > 300
+    assert sum(told) / len(told) == pytest.approx(-1_000_000, rel=0.003)
+
+
 def test_a_slow_gauge_tells_old_news() -> None:
-    physics = Physics(replace(PHONE, gauge=Gauge(period_s=30)))
+    physics = Physics(replace(PHONE, gauge=Gauge(period_s=30, jitter=0.0)))
     idle = physics.current_now(0)
     physics.work(30, 60, 3_000)
     assert physics.current_now(59) == idle
@@ -98,7 +107,8 @@ def test_a_slow_gauge_tells_old_news() -> None:
 
 
 def test_a_charger_turns_the_current_and_fills_the_battery() -> None:
-    physics = Physics(replace(PHONE, faults=faults(Fault.CHARGING)))
+    steady = Gauge(jitter=0.0)
+    physics = Physics(replace(PHONE, gauge=steady, faults=faults(Fault.CHARGING)))
     assert physics.current_now(10) == pytest.approx(
         (CHARGER_MW - PHONE.idle_mw) / 3.85 * 1e3, abs=1
     )

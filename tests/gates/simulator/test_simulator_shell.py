@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighin.gates.core_design import design_of
-from weighin.gates.devices.simulator.clock import ManualClock
+from weighin.gates.devices.simulator.clock import Clock, ManualClock, ScaledClock
 from weighin.gates.devices.simulator.commands import commands_of
 from weighin.gates.devices.simulator.phone import simulated
 from weighin.gates.devices.simulator.session import Session, Streams
@@ -25,8 +25,9 @@ MD5_OF_ABC = "900150983cd24fb0d6963f7d28e17f72"  # RFC 1321
 class Phone:
     """A phone without a server."""
 
-    def __init__(self) -> None:
-        self.state = State(simulated(load_profile("pixel-4")), ManualClock(), 1_790_000_000.0)
+    def __init__(self, clock: Clock | None = None) -> None:
+        pixel = simulated(load_profile("pixel-4"))
+        self.state = State(pixel, clock or ManualClock(), 1_790_000_000.0)
 
     def __call__(self, text: str) -> tuple[int, str, str]:
         out, err = bytearray(), bytearray()
@@ -83,6 +84,27 @@ def sh() -> Iterator[Phone]:
         ("[ -f /proc/cpuinfo ] && [ ! = x ] || echo no", "no\n"),
         ("test -d /data/local/tmp && echo yes # no word", "yes\n"),
         ("grep MemTotal /proc/meminfo", "MemTotal:        5851054 kB\n"),
+        (f"cp {T}/model {T}/m2 && mv {T}/m2 /sdcard && ls {T} /sdcard", "model\nm2\n"),
+        (f"cp {T}/model /sdcard/m3; cmp -s a b; echo $?; ls /sdcard", "127\nm3\n"),
+        (f"ls -l {T}", "-rw-r--r-- 1 shell shell        7 2026-09-21 14:13 model\n"),
+        (f"ls -ld {T}/model", f"-rw-r--r-- 1 shell shell        7 2026-09-21 14:13 {T}/model\n"),
+        ("printf 'a\\nB\\nc\\n' | grep -i b", "B\n"),
+        ("printf 'a\\nB\\nc\\n' | grep -v B | tail -n 1", "c\n"),
+        ("printf 'a\\nb\\nc\\n' | head -2 | tail -1", "b\n"),
+        ("printf 'a.c\\nabc\\n' | grep -F a.c; echo abc | grep -q b && echo found", "a.c\nfound\n"),
+        (f"wc -c {T}/model; wc -l < {T}/model", f"7 {T}/model\n0\n"),
+        (f"echo 'echo from $0 file' > {T}/s; sh {T}/s", "from file\n"),
+        ("export A=b; sh -c 'echo $A'; echo ${NONE:-default}", "b\ndefault\n"),
+        ("nohup env toybox echo through", "through\n"),
+        ("true & wait; echo $?", "0\n"),
+        ("[ a = a ] && [ a != b ] && [ -n x ] && [ -z '' ] && [ 1 -eq 1 ] && echo yes", "yes\n"),
+        (f"[ -x {T}/model ] || [ -e /nothing ] || [ -d {T}/model ] || echo none", "none\n"),
+        ("dumpsys meminfo nobody", "No process found for: nobody\n"),
+        ("getprop ro.nothing fallback; getprop ro.nothing", "fallback\n\n"),
+        ("getprop | grep simulated.$", None),
+        ("getprop | grep -c weighin.simulated", "1\n"),
+        ("ls /proc/uptime /dev; find /data -name mod*", "/proc/uptime\n/data/local/tmp/model\n"),
+        ("date; date +%H:%M", "Mon Sep 21 14:13:20 GMT 2026\n14:13\n"),
         ("cat /sys/devices/system/cpu/cpufreq/policy*/related_cpus", "0 1 2 3\n4 5 6\n7\n"),
     ],
 )
@@ -102,6 +124,7 @@ def test_commands_write_what_a_phone_writes(sh: Phone, text: str, out: str | Non
         (f"chmod +x {T}/model; {T}/model", 126, "not executable"),
         ("su -c id", 127, "/system/bin/sh: su: inaccessible or not found"),
         ("cat /nothing", 1, "cat: /nothing: No such file or directory"),
+        ("X=$(cat /nothing)", 1, "cat: /nothing: No such file or directory"),
         ("cat /data", 1, "cat: /data: Is a directory"),
         ("echo x > /proc/cpuinfo", 1, "Permission denied"),
         ("rm -rf /data/local/tmp", 1, "Permission denied"),
@@ -111,6 +134,31 @@ def test_commands_write_what_a_phone_writes(sh: Phone, text: str, out: str | Non
         ("taskset zz ls", 1, "taskset: bad mask 'zz'"),
         ("kill 99999", 1, "kill: 99999: No such process"),
         ("ls --help", 1, "ls: Unknown option"),
+        ("chmod rwx /data/local/tmp/model", 1, "chmod: bad mode 'rwx'"),
+        ("chmod 777 /proc/cpuinfo", 1, "Operation not permitted"),
+        ("mkdir /data/local/tmp/a/b", 1, "No such file or directory"),
+        ("mkdir /data/local/tmp", 1, "File exists"),
+        ("rm /data/local/tmp/nothing", 1, "rm: /data/local/tmp/nothing: No such file or directory"),
+        ("cp /data/local/tmp/model", 1, "cp: needs a source and a destination"),
+        ("df -h", 1, "df: -h is not simulated"),
+        ("stat /data", 1, "stat: only -c FORMAT FILE... is simulated"),
+        ("grep '(' /proc/cpuinfo", 1, "grep: "),
+        ("grep", 2, "grep: no REGEX"),
+        ("find /", 1, "find: only FOLDER -name PATTERN is simulated"),
+        ("sleep soon", 1, "sleep: not a number 'soon'"),
+        ("kill -FLY 1", 1, "kill: bad -FLY"),
+        ("wait 99", 127, ""),
+        ("sh", 1, "sh: only -c TEXT or FILE is simulated"),
+        ("sh /nothing", 127, "sh: /nothing: No such file or directory"),
+        ("uname -x", 1, "uname: Unknown option '-x'"),
+        ("getconf NOTHING", 1, "getconf: bad 'NOTHING'"),
+        ("date yesterday", 1, "date: bad 'yesterday'"),
+        ("test a -lt b", 2, "test: this test is not simulated"),
+        ("dumpsys teapot", 0, "Can't find service: teapot"),
+        ("printf", 1, "printf: missing FORMAT"),
+        ("cd /proc/cpuinfo", 2, "cd: /proc/cpuinfo: Not a directory"),
+        ("cat < /nothing", 1, "/system/bin/sh: can't use /nothing: No such file or directory"),
+        ("for x of a; do echo; done", 1, "syntax error"),
         ("echo 'open", 1, "no closing quote"),
         ("echo $(open", 1, "no closing ')'"),
         ("(echo a", 1, "syntax error"),
@@ -118,6 +166,8 @@ def test_commands_write_what_a_phone_writes(sh: Phone, text: str, out: str | Non
         ("if true; then echo; fi", 1, "syntax error: 'if' unexpected"),
         ("cat << EOF", 1, "syntax error"),
         ("(" * 200 + "x" + ")" * 200, 1, "nested too deeply"),
+        ("echo " + "$(" * 300 + "x" + ")" * 300, 0, "nested too deeply"),
+        (f"echo sh {T}/loop > {T}/loop; sh {T}/loop", 1, "nested too deeply"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -171,6 +221,17 @@ def test_a_program_shows_its_peak_memory_while_it_runs(sh: Phone) -> None:
     _, status, _ = sh("cat /proc/$(pidof benchmark_model)/status")
     assert "VmHWM:\t   50000 kB" in status
     assert "VmRSS:\t   20000 kB" in status
+    assert "benchmark_model" in sh("ps")[1]
+    assert "TOTAL RSS:    20000" in sh("dumpsys meminfo benchmark_model")[1]
+    assert "Rss:         20000 kB" in sh(f"cat /proc/{process.pid}/smaps_rollup")[1]
+    assert sh(f"kill -0 {process.pid}")[0] == 0
     sh.state.end(process)
     assert sh("pidof benchmark_model")[0] == 1
     assert sh(f"cat /proc/{process.pid}/status")[0] == 1
+
+
+@pytest.mark.parametrize(("option", "status"), [("", 143), ("-9", 137), ("-INT", 130)])
+def test_a_killed_job_ends_with_its_signal(option: str, status: int) -> None:
+    in_real_time = Phone(ScaledClock())
+    told = in_real_time(f"sleep 3600 & kill {option} $!; wait $!; echo $?")
+    assert told == (0, f"{status}\n", "")

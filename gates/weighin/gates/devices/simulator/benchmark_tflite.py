@@ -3,6 +3,8 @@
 What this module does not do: it runs no model; the figures come from the phone's latency model.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from weighin.gates.devices.simulator.builds import ToolBuild
@@ -60,42 +62,47 @@ def _run(bench: Bench) -> int:
     say_options(bench)
     if (failed := _prepare(bench)) is not None:
         return failed
-    options, call = bench.options, bench.call
+    load = _load(bench)
+    init_s = 2e-3 + len(bench.model) / 1e9
+    bench.call.state.clock.wait(init_s, bench.process.cancelled)
+    bench.say(f"Initialized session in {bench.number(init_s * 1e3)}ms.")
+    warmup_until, steady_until = _ends(bench.options)
+    warmup = _measure(bench, load, warmup_until)
+    if bench.process.cancelled.is_set():
+        return 1
+    steady = _measure(bench, load, steady_until)
+    if bench.process.cancelled.is_set() or not len(steady):
+        return 1
+    summarize(bench, init_s, warmup, steady)
+    return 0
+
+
+def _load(bench: Bench) -> Load:
+    call = bench.call
     latency_ms = call.state.latency_ms(bench.model, bench.threads, call.cores)
-    load = Load(
+    return Load(
         state=call.state,
         process=bench.process,
         latency_s=latency_ms / 1e3 * bench.factor,
         threads=bench.threads,
         cores=call.cores,
     )
-    init_s = 2e-3 + len(bench.model) / 1e9
-    call.state.clock.wait(init_s, bench.process.cancelled)
-    bench.say(f"Initialized session in {bench.number(init_s * 1e3)}ms.")
-    frequency = float(options["run_frequency"])
-    period_s = 1 / frequency if frequency > 0 else max(float(options["run_delay"]), 0.0)
-    warmup = _measure(
-        bench,
-        load,
-        Until(
-            runs=int(options["warmup_runs"]),
-            min_s=float(options["warmup_min_secs"]),
-            max_s=float(options["max_secs"]),
-        ),
+
+
+def _ends(options: Mapping[str, str]) -> tuple[Until, Until]:
+    """When the warm-up ends, and when the loop that counts does."""
+    frequency, max_s = float(options["run_frequency"]), float(options["max_secs"])
+    warmup = Until(
+        runs=int(options["warmup_runs"]), min_s=float(options["warmup_min_secs"]), max_s=max_s
     )
-    if call.session.gone.is_set() or bench.process.signal:
-        return 1
-    until = Until(
+    steady = Until(
         runs=int(options["num_runs"]),
         min_s=float(options["min_secs"]),
-        max_s=float(options["max_secs"]),
-        period_s=period_s,
+        max_s=max_s,
+        period_s=1 / frequency if frequency > 0 else 0.0,
+        pause_s=max(float(options["run_delay"]), 0.0),
     )
-    steady = _measure(bench, load, until)
-    if bench.process.signal or not len(steady):
-        return 1
-    summarize(bench, init_s, warmup, steady)
-    return 0
+    return warmup, steady
 
 
 def _prepare(bench: Bench) -> int | None:

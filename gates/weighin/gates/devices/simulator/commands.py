@@ -4,7 +4,9 @@ What this module does not do: no command of its own; it puts those of the other 
 """
 
 from weighin.gates.devices.simulator.commands_files import FILE_COMMANDS
+from weighin.gates.devices.simulator.commands_shell import SHELL_COMMANDS
 from weighin.gates.devices.simulator.commands_system import SYSTEM_COMMANDS
+from weighin.gates.devices.simulator.commands_text import TEXT_COMMANDS
 from weighin.gates.devices.simulator.dumpsys import dumpsys_command
 from weighin.gates.devices.simulator.faults import Fault
 from weighin.gates.devices.simulator.phone import SimulatedPhone
@@ -17,6 +19,8 @@ def commands_of(phone: SimulatedPhone) -> Commands:
     """What ``phone`` can run."""
     table = {
         **FILE_COMMANDS,
+        **TEXT_COMMANDS,
+        **SHELL_COMMANDS,
         **SYSTEM_COMMANDS,
         "getprop": getprop_command,
         "dumpsys": dumpsys_command,

@@ -36,6 +36,17 @@ class Load:
     threads: int
     cores: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse a latency model that says what cannot be.
+
+        Raises:
+            ValueError: the latency is not a positive number, or there is nothing to run on.
+        """
+        if not (math.isfinite(self.latency_s) and self.latency_s > 0):
+            raise ValueError(f"a latency must be above 0 ms, not {self.latency_s * 1e3}")
+        if not self.cores or self.threads < 1:
+            raise ValueError(f"{self.threads} threads on cores {self.cores} compute nothing")
+
     @property
     def mw(self) -> float:
         """Power of the busy cores: the strongest of those allowed, one per thread."""
@@ -58,13 +69,14 @@ class Load:
 class Until:
     """When a loop ends: after ``runs`` and ``min_s``, or after ``max_s``.
 
-    ``period_s`` is the time from start to start, 0 for no pause.
+    ``period_s`` is the least time from start to start, ``pause_s`` the rest after each run.
     """
 
     runs: int
     min_s: float = 0.0
     max_s: float = float("inf")
     period_s: float = 0.0
+    pause_s: float = 0.0
 
     def is_over(self, runs: Seconds, elapsed_s: Seconds) -> NDArray[np.bool_]:
         """Whether no further run is started after each of these moments."""
@@ -77,9 +89,9 @@ def run_loop(load: Load, until: Until) -> Seconds:
     took: list[Seconds] = []
     count, elapsed_s = 0, 0.0
     while not until.is_over(np.array(count), np.array(elapsed_s)):
-        usual_s = max(load.latency_s, until.period_s)
+        usual_s = max(load.latency_s, until.period_s) + until.pause_s
         part = load.runs_s(max(math.ceil(_SLICE_S / usual_s), 1))
-        steps = np.maximum(part, until.period_s)
+        steps = np.maximum(part, until.period_s) + until.pause_s
         over = until.is_over(count + 1 + np.arange(len(part)), elapsed_s + np.cumsum(steps))
         if over.any():
             part = part[: over.argmax() + 1]

@@ -49,12 +49,15 @@ class Gauge:
         discharging_sign: Sign of ``current_now`` while discharging: -1, or 1 on some phones.
         period_s: Seconds between updates of everything that the gauge tells.
         step_uah: Step of the charge counter.
+        jitter: Standard deviation of ``current_now`` around the true mean, as a share of it; a
+            new draw each period, so that a steady current changes as often as it is told.
     """
 
     per_ma: int = 1000
     discharging_sign: int = -1
     period_s: float = 1.0
     step_uah: int = 2800
+    jitter: float = 0.004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ What this module does not do: it models no voltage drop, no ageing and no cold b
 
 import bisect
 import math
+import random
 import threading
 from dataclasses import dataclass
 
@@ -84,7 +85,7 @@ class Physics:
         return round(self._charge_uah(now_s) / self._phone.battery_mah / 10)
 
     def current_now(self, now_s: float) -> int:
-        """Mean current of the gauge's last period, in the gauge's own unit and sign."""
+        """Mean current of the gauge's last period and its jitter, in its own unit and sign."""
         gauge = self._phone.gauge
         end = self._tick(now_s)
         start = max(end - gauge.period_s, 0.0)
@@ -93,12 +94,17 @@ class Physics:
             used_mj = self._used_at(end) - self._used_at(start)
         mw = used_mj / (end - start) if end > start else self._phone.idle_mw
         out_mw = mw - (CHARGER_MW if self.charging else 0.0)
-        return round(gauge.discharging_sign * out_mw / self._phone.volts * gauge.per_ma)
+        true = gauge.discharging_sign * out_mw / self._phone.volts * gauge.per_ma
+        return round(true * (1 + gauge.jitter * self._drawn(round(end / gauge.period_s))))
 
     def load_mw(self, now_s: float) -> float:
         """Power above idle at this moment."""
         with self._lock:
             return sum(b.mw for b in self._busy if b.start_s <= now_s < b.end_s)
+
+    def _drawn(self, tick: int) -> float:
+        """A standard normal number that belongs to this update of the gauge."""
+        return random.Random(f"{self._phone.seed} {tick}").gauss()  # noqa: S311
 
     def _tick(self, now_s: float) -> float:
         period = self._phone.gauge.period_s

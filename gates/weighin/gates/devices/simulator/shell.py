@@ -11,6 +11,7 @@ from typing import assert_never
 from weighin.gates.devices.simulator.files import absolute
 from weighin.gates.devices.simulator.session import SHELL, Session, Sink, Streams
 from weighin.gates.devices.simulator.shell_expand import Expander
+from weighin.gates.devices.simulator.shell_scan import ShellSyntaxError
 from weighin.gates.devices.simulator.shell_tree import (
     Chain,
     Command,
@@ -20,7 +21,7 @@ from weighin.gates.devices.simulator.shell_tree import (
     Redirect,
     Simple,
 )
-from weighin.gates.devices.simulator.shell_words import ShellSyntaxError, parse
+from weighin.gates.devices.simulator.shell_words import parse
 from weighin.gates.devices.simulator.state import Process, State
 
 
@@ -83,16 +84,19 @@ class Shell:
         self._session = session
         self._commands = commands
         self._words = Expander(session, self._output_of)
+        self._err: Sink = lambda _: None
+        self._substituted = 0
         self._cores = tuple(range(len(session.state.phone.cores)))
 
     def run_text(self, text: str, streams: Streams) -> int:
         """Run ``text`` and return the exit code."""
         try:
-            lines = parse(text)
+            return self._lines(parse(text), streams)
         except ShellSyntaxError as error:
             streams.err(f"{SHELL}: {error}\n".encode())
-            return 1
-        return self._lines(lines, streams)
+        except RecursionError:  # a script that runs itself, or commands in commands in commands
+            streams.err(f"{SHELL}: nested too deeply\n".encode())
+        return 1
 
     def _lines(self, lines: Lines, streams: Streams) -> int:
         session = self._session
@@ -147,6 +151,7 @@ class Shell:
         return self._command(commands[-1], replace(streams, stdin=stdin))
 
     def _command(self, command: Command, streams: Streams) -> int:
+        self._err = streams.err
         try:
             inner = self._redirected(command.redirects, streams)
             return self._plain_command(command, inner)
@@ -174,11 +179,12 @@ class Shell:
 
     def _simple(self, command: Simple, streams: Streams) -> int:
         session = self._session
+        self._substituted = 0
         sets = {name: self._words.text(word) for name, word in command.sets}
         words = self._words.arguments(command.words)
         if not words:
             session.variables.update(sets)
-            return 0
+            return self._substituted
         before = dict(session.variables)
         session.variables.update(sets)
         try:
@@ -257,8 +263,8 @@ class Shell:
 
     def _output_of(self, text: str) -> bytes:
         written = bytearray()
-        quiet = Streams(out=written.extend, err=lambda _: None)
-        self._session.status = self.run_text(text, quiet)
+        inner = Streams(out=written.extend, err=self._err)
+        self._session.status = self._substituted = self.run_text(text, inner)
         return bytes(written)
 
 

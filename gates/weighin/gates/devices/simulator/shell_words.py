@@ -4,8 +4,7 @@ The part of mksh's grammar that people send through ``adb shell``. What this mod
 functions, ``if``, ``while``, arithmetic and here-documents are syntax errors, never guessed at.
 """
 
-from typing import NoReturn
-
+from weighin.gates.devices.simulator.shell_scan import BREAKS, Scanner, ShellSyntaxError, text_part
 from weighin.gates.devices.simulator.shell_tree import (
     Chain,
     Command,
@@ -13,15 +12,10 @@ from weighin.gates.devices.simulator.shell_tree import (
     Kind,
     Lines,
     Loop,
-    Part,
     Redirect,
     Simple,
     Word,
 )
-
-
-class ShellSyntaxError(ValueError):
-    """The text is no shell command that the simulator understands."""
 
 
 def parse(text: str) -> Lines:
@@ -37,25 +31,14 @@ def parse(text: str) -> Lines:
     return lines
 
 
-_BREAKS = " \t\n;&|()<>"
-_BLANKS = ("", " ", "\t", "\n", ";")
 _RESERVED = ("if", "while", "until", "case", "function", "then", "do", "done", "in", "esac")
 _DEEPEST = 50
 
 
-class _Parser:
+class _Parser(Scanner):
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
+        super().__init__(text)
         self._depth = 0
-
-    @property
-    def at_end(self) -> bool:
-        return self._at >= len(self._text)
-
-    def fail(self) -> NoReturn:
-        near = self._text[self._at : self._at + 12] or "end of line"
-        raise ShellSyntaxError(f"syntax error: unexpected '{near}'")
 
     def lines(self, enders: tuple[str, ...]) -> Lines:
         """Commands up to one of ``enders``, which is not consumed."""
@@ -64,8 +47,8 @@ class _Parser:
             raise ShellSyntaxError("syntax error: nested too deeply")
         found: list[Chain] = []
         while True:
-            self._skip("\n;")
-            if self.at_end or self._next_is(enders):
+            self.skip("\n;")
+            if self.at_end or self.next_is(enders):
                 break
             found.append(self._chain())
         self._depth -= 1
@@ -73,10 +56,10 @@ class _Parser:
 
     def _chain(self) -> Chain:
         links = [("", self._pipeline())]
-        while (operator := self._take("&&", "||")) is not None:
-            self._skip("\n")
+        while (operator := self.take("&&", "||")) is not None:
+            self.skip("\n")
             links.append((operator, self._pipeline()))
-        self._skip()
+        self.skip()
         background = self._text[self._at : self._at + 1] == "&"
         if background:
             self._at += 1
@@ -86,40 +69,40 @@ class _Parser:
 
     def _pipeline(self) -> tuple[Command, ...]:
         commands = [self._command()]
-        while self._peek(1) == "|" and self._peek(2) != "||":
+        while self.peek(1) == "|" and self.peek(2) != "||":
             self._at += 1
-            self._skip("\n")
+            self.skip("\n")
             commands.append(self._command())
         return tuple(commands)
 
     def _command(self) -> Command:
-        self._skip()
-        if self._take("("):
+        self.skip()
+        if self.take("("):
             return self._group(")", is_subshell=True)
-        if self._keyword("{"):
+        if self.keyword("{"):
             return self._group("}", is_subshell=False)
-        if self._keyword("for"):
+        if self.keyword("for"):
             return self._loop()
         return self._simple()
 
     def _group(self, ender: str, *, is_subshell: bool) -> Group:
         body = self.lines((ender,))
-        if not self._take(ender):
+        if not self.take(ender):
             self.fail()
         return Group(body=body, is_subshell=is_subshell, redirects=self._redirects())
 
     def _loop(self) -> Loop:
-        name = self._plain()
-        if self._plain() != "in":
+        name = self.plain()
+        if self.plain() != "in":
             self.fail()
         words: list[Word] = []
-        while self._peek(1) not in (";", "\n", ""):
-            words.append(self._word())
-        self._skip("\n;")
-        if self._plain() != "do":
+        while self.peek(1) not in (";", "\n", ""):
+            words.append(self.word())
+        self.skip("\n;")
+        if self.plain() != "do":
             self.fail()
         body = self.lines(("done",))
-        if self._plain() != "done":
+        if self.plain() != "done":
             self.fail()
         return Loop(name=name, words=tuple(words), body=body, redirects=self._redirects())
 
@@ -128,13 +111,13 @@ class _Parser:
         words: list[Word] = []
         redirects: list[Redirect] = []
         while True:
-            self._skip()
+            self.skip()
             if (redirect := self._redirect()) is not None:
                 redirects.append(redirect)
-            elif self.at_end or self._text[self._at] in _BREAKS:
+            elif self.at_end or self._text[self._at] in BREAKS:
                 break
             else:
-                word = self._word()
+                word = self.word()
                 pair = _assignment(word) if not words else None
                 sets.append(pair) if pair else words.append(word)
         if not (sets or words or redirects):
@@ -150,10 +133,10 @@ class _Parser:
 
     def _redirects(self) -> tuple[Redirect, ...]:
         found: list[Redirect] = []
-        self._skip()
+        self.skip()
         while (redirect := self._redirect()) is not None:
             found.append(redirect)
-            self._skip()
+            self.skip()
         return tuple(found)
 
     def _redirect(self) -> Redirect | None:
@@ -164,10 +147,10 @@ class _Parser:
         if operator is None:
             self._at = start
             return None
-        self._skip()
+        self.skip()
         default = 0 if operator == "<" else 1
         number = int(stream) if stream else default
-        return Redirect(stream=number, operator=operator, target=self._word())
+        return Redirect(stream=number, operator=operator, target=self.word())
 
     def _operator(self) -> str | None:
         for operator in (">>", ">&", ">", "<"):
@@ -178,124 +161,6 @@ class _Parser:
                 return operator
         return None
 
-    def _word(self) -> Word:
-        parts: list[Part] = []
-        while not self.at_end and self._text[self._at] not in _BREAKS:
-            parts.extend(self._piece())
-        if not parts:
-            self.fail()
-        return tuple(parts)
-
-    def _piece(self) -> list[Part]:
-        sign = self._text[self._at]
-        if sign == "'":
-            return [_text(self._until("'"), quoted=True)]
-        if sign == '"':
-            return self._double_quoted()
-        if sign == "\\":
-            self._at += 2
-            return [_text(self._text[self._at - 1 : self._at], quoted=True)]
-        if sign in "$`":
-            return [self._dollar(quoted=False)]
-        start = self._at
-        while not self.at_end and self._text[self._at] not in _BREAKS + "'\"\\$`":
-            self._at += 1
-        return [_text(self._text[start : self._at], quoted=False)]
-
-    def _double_quoted(self) -> list[Part]:
-        self._at += 1
-        parts = [_text("", quoted=True)]
-        literal = ""
-        while not self.at_end and self._text[self._at] != '"':
-            sign = self._text[self._at]
-            if sign in "$`":
-                parts += [_text(literal, quoted=True), self._dollar(quoted=True)]
-                literal = ""
-                continue
-            if sign == "\\" and self._peek(2)[1:] in ('"', "\\", "$", "`"):
-                self._at += 1
-            literal += self._text[self._at]
-            self._at += 1
-        if self.at_end:
-            raise ShellSyntaxError("no closing quote")
-        self._at += 1
-        return [*parts, _text(literal, quoted=True)]
-
-    def _dollar(self, *, quoted: bool) -> Part:
-        if self._text[self._at] == "`":
-            return Part(kind=Kind.COMMAND, text=self._until("`"), quoted=quoted)
-        self._at += 1
-        following = self._peek(1)
-        if following == "(":
-            return Part(kind=Kind.COMMAND, text=self._bracketed(), quoted=quoted)
-        if following == "{":
-            return Part(kind=Kind.VARIABLE, text=self._until("}"), quoted=quoted)
-        if following in ("?", "!", "$"):
-            self._at += 1
-            return Part(kind=Kind.VARIABLE, text=following, quoted=quoted)
-        start = self._at
-        while not self.at_end and (self._text[self._at].isalnum() or self._text[self._at] == "_"):
-            self._at += 1
-        if start == self._at:
-            return _text("$", quoted=quoted)
-        return Part(kind=Kind.VARIABLE, text=self._text[start : self._at], quoted=quoted)
-
-    def _bracketed(self) -> str:
-        """Inside of ``( ... )``, with brackets inside of it balanced."""
-        start, depth = self._at + 1, 0
-        while not self.at_end:
-            depth += {"(": 1, ")": -1}.get(self._text[self._at], 0)
-            self._at += 1
-            if depth == 0:
-                return self._text[start : self._at - 1]
-        raise ShellSyntaxError("no closing ')'")
-
-    def _until(self, sign: str) -> str:
-        end = self._text.find(sign, self._at + 1)
-        if end < 0:
-            raise ShellSyntaxError("no closing quote")
-        inside = self._text[self._at + 1 : end]
-        self._at = end + 1
-        return inside
-
-    def _plain(self) -> str:
-        self._skip()
-        return "".join(part.text for part in self._word())
-
-    def _peek(self, count: int) -> str:
-        self._skip()
-        return self._text[self._at : self._at + count]
-
-    def _take(self, *options: str) -> str | None:
-        self._skip()
-        for option in options:
-            if self._text.startswith(option, self._at):
-                self._at += len(option)
-                return option
-        return None
-
-    def _keyword(self, word: str) -> bool:
-        after = self._text[self._at + len(word) : self._at + len(word) + 1]
-        if self._text.startswith(word, self._at) and after in ("", " ", "\t", "\n"):
-            self._at += len(word)
-            return True
-        return False
-
-    def _next_is(self, enders: tuple[str, ...]) -> bool:
-        return any(self._text.startswith(ender, self._at) for ender in enders)
-
-    def _skip(self, also: str = "") -> None:
-        while not self.at_end and self._text[self._at] in " \t" + also:
-            self._at += 1
-        if self._text.startswith("#", self._at) and self._text[: self._at][-1:] in _BLANKS:
-            end = self._text.find("\n", self._at)
-            self._at = end if end >= 0 else len(self._text)
-            self._skip(also)
-
-
-def _text(text: str, *, quoted: bool) -> Part:
-    return Part(kind=Kind.TEXT, text=text, quoted=quoted)
-
 
 def _assignment(word: Word) -> tuple[str, Word] | None:
     """``NAME`` and value if the word is ``NAME=value``."""
@@ -303,4 +168,4 @@ def _assignment(word: Word) -> tuple[str, Word] | None:
     name, equals, rest = head.text.partition("=")
     if head.kind is not Kind.TEXT or head.quoted or not equals or not name.isidentifier():
         return None
-    return name, (_text(rest, quoted=False), *word[1:])
+    return name, (text_part(rest, quoted=False), *word[1:])

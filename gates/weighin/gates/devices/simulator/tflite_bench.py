@@ -3,6 +3,7 @@
 What this module does not do: it runs nothing.
 """
 
+import math
 from dataclasses import dataclass
 
 from weighin.gates.cost import ModelCost
@@ -129,6 +130,8 @@ def check_numbers(options: dict[str, str]) -> None:
         raise ValueError(f"Failed to parse --{bad[0]}={options[bad[0]]}")
     for name in ("min_secs", "max_secs", "warmup_min_secs", "run_frequency", "run_delay"):
         try:
-            float(options[name])
+            is_number = not math.isnan(float(options[name]))
         except ValueError:
-            raise ValueError(f"Failed to parse --{name}={options[name]}") from None
+            is_number = False
+        if not is_number:
+            raise ValueError(f"Failed to parse --{name}={options[name]}")
