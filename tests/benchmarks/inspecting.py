@@ -51,23 +51,28 @@ def seconds(path: Path) -> float:
     return time.perf_counter() - started
 
 
-def _weights() -> Iterator[tuple[Any, Any]]:
+def _weights(blocks: int) -> Iterator[tuple[Any, Any]]:
     random = np.random.default_rng(5)
-    for _ in range(BLOCKS):
-        depthwise = random.normal(size=(1, 3, 3, CHANNELS)).astype(np.float32)
-        yield depthwise, random.normal(size=(CHANNELS, 1, 1, CHANNELS)).astype(np.float32)
+    for _ in range(blocks):
+        depthwise = random.normal(scale=0.05, size=(1, 3, 3, CHANNELS)).astype(np.float32)
+        yield (
+            depthwise,
+            random.normal(scale=0.05, size=(CHANNELS, 1, 1, CHANNELS)).astype(np.float32),
+        )
 
 
-def tflite(path: Path) -> Path:
+def tflite(path: Path, blocks: int = BLOCKS) -> Path:
     import flatbuffers  # type: ignore[import-untyped]
     from ai_edge_litert import schema_py_generated as schema
 
-    model, graph = schema.ModelT(), schema.SubGraphT()
+    model: Any = schema.ModelT()
+    graph: Any = schema.SubGraphT()
     model.version, model.buffers, model.operatorCodes = 3, [schema.BufferT()], []
     graph.tensors, graph.operators = [], []
 
     def tensor(shape: tuple[int, ...], data: Any = None) -> int:
-        made, buffer = schema.TensorT(), schema.BufferT()
+        made: Any = schema.TensorT()
+        buffer: Any = schema.BufferT()
         if data is not None:
             buffer.data = np.frombuffer(data.tobytes(), np.uint8)
         made.shape, made.type, made.name = list(shape), schema.TensorType.FLOAT32, b"t"
@@ -82,7 +87,7 @@ def tflite(path: Path) -> Path:
         model.operatorCodes.append(code)
     now = tensor((1, SIDE, SIDE, CHANNELS))
     graph.inputs = [now]
-    for pair in _weights():
+    for pair in _weights(blocks):
         for code, weight in enumerate(pair):
             operator, out = schema.OperatorT(), tensor((1, SIDE, SIDE, CHANNELS))
             operator.opcodeIndex = code
@@ -96,15 +101,17 @@ def tflite(path: Path) -> Path:
     return path
 
 
-def onnx(path: Path) -> Path:
+def onnx(path: Path, blocks: int = BLOCKS) -> Path:
     from onnx import TensorProto, helper, numpy_helper, save
 
     nodes, constants, now = [], [], "x"
-    for at, (depthwise, pointwise) in enumerate(_weights()):
-        for name, weight, extra in (
-            (f"d{at}", depthwise.transpose(3, 0, 1, 2), {"group": CHANNELS, "pads": [1] * 4}),
+    for at, (depthwise, pointwise) in enumerate(_weights(blocks)):
+        grouped: dict[str, Any] = {"group": CHANNELS, "pads": [1] * 4}
+        layers: tuple[tuple[str, Any, dict[str, Any]], ...] = (
+            (f"d{at}", depthwise.transpose(3, 0, 1, 2), grouped),
             (f"p{at}", pointwise.transpose(0, 3, 1, 2), {}),
-        ):
+        )
+        for name, weight, extra in layers:
             constants.append(numpy_helper.from_array(np.ascontiguousarray(weight), f"{name}.w"))
             nodes.append(helper.make_node("Conv", [now, f"{name}.w"], [name], **extra))
             now = name
@@ -116,7 +123,8 @@ def onnx(path: Path) -> Path:
         [helper.make_tensor_value_info(now, TensorProto.FLOAT, None)],
         constants,
     )
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), str(path))
+    opset = [helper.make_opsetid("", 17)]
+    save(helper.make_model(graph, opset_imports=opset, ir_version=10), str(path))
     return path
 
 

@@ -105,6 +105,8 @@ mlflow.pytorch.log_model(
 )
 """
 TINY_TOML = """
+[host]
+on_noise = "label"
 [budgets.default]
 accuracy_drop_points = 5.0
 size_mib = 1

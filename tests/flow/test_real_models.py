@@ -19,6 +19,8 @@ RESNET_TOML = """
 [build]
 epochs = 1
 train_seconds = 25
+[host]
+on_noise = "label"
 [budgets.default]
 accuracy_drop_points = 1.0
 size_mib = 0.4
@@ -50,6 +52,8 @@ MNIST_TOML = """
 [build]
 epochs = 1
 train_seconds = 15
+[host]
+on_noise = "label"
 [budgets.default]
 accuracy_drop_points = 1.5
 size_mib = 0.1

@@ -442,6 +442,14 @@ def test_work_that_nobody_counts_is_named(tmp_path: Path, name: str) -> None:
     assert told.endswith(name)
 
 
+def test_tensors_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    """The helper gives no names at all, the benchmark's network one and the same to all."""
+    cost = read_cost(small_cnn(tmp_path / "m.tflite"), Format.LITERT)
+    edges = [(op.inputs, op.outputs) for op in cost.operators]
+    assert [outputs for _, outputs in edges[:-1]] == [inputs for inputs, _ in edges[1:]]
+    assert len({op.label for op in cost.operators}) == len({w.name for w in cost.weights}) == 4
+
+
 def test_parameters_weights_and_zeros_are_read_from_the_file(tmp_path: Path) -> None:
     """All weights of the small network are zero; shapes and paddings are no parameters."""
     cost = read_cost(small_cnn(tmp_path / "m.tflite"), Format.LITERT)
@@ -484,7 +492,7 @@ def test_rarer_kinds_of_onnx_are_counted_as_kinds_of_their_own(
         ]
         path = onnx_model(tmp_path / "m.onnx", nodes, {}, x=data, y=out)
     else:
-        extra = {"group": 4, "pads": [1, 1, 1, 1]} if op == "Conv" else {}
+        extra: dict[str, Any] = {"group": 4, "pads": [1] * 4} if op == "Conv" else {}
         nodes = [helper.make_node(op, ["x", "w"], ["y"], **extra)]
         path = onnx_model(
             tmp_path / "m.onnx", nodes, {"w": np.ones(weights, np.float32)}, x=data, y=out
@@ -492,6 +500,18 @@ def test_rarer_kinds_of_onnx_are_counted_as_kinds_of_their_own(
     cost = read_cost(path, Format.ONNX)
     assert (cost.terms.macs, cost.macs_of(kind)) == (macs, macs)
     assert cost.unsized == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"Conv", b"C\xff\xfev"), (b"w1", b"\xff1")],
+    ids=["an operator's name", "an edge's name"],
+)
+def test_a_name_that_is_no_text_is_damage(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = onnx_cnn(tmp_path / "m.onnx")
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with pytest.raises(SourceError, match=r"damaged|not a readable"):
+        read_cost(path, Format.ONNX)
 
 
 def test_zeros_of_an_onnx_file_are_found_behind_their_zero_point(tmp_path: Path) -> None:

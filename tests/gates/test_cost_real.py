@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from weighin.gates.cost import Arithmetic, Kind, read_cost
+from weighin.gates.delegates import Delegate, coverage
 from weighin.gates.devices.predict import predict
 from weighin.gates.devices.walk import Map, Walk
 from weighin.gates.measurement import Measurement, Unreadable
@@ -69,6 +70,19 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.mark.parametrize("name", ["float32", "float16", "int8", "separable"])
+def test_xnnpack_takes_what_its_published_list_says(digits: Path, name: str) -> None:
+    """The runtime itself adds one node per part that it hands over."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = digits / f"{name}.tflite"
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    nodes = [node["op_name"] for node in interpreter._get_ops_details()]
+    found = coverage(read_cost(path, Format.LITERT), Delegate.XNNPACK)
+    assert found.partitions == nodes.count("DELEGATE") >= 1
 
 
 ARITHMETICS = [

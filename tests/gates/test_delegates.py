@@ -29,6 +29,7 @@ def model(operators: tuple[Operator, ...], fmt: Format = Format.LITERT) -> Model
         (chain("CONV_2D")[0], Answer.TAKEN),
         (chain("custom Fancy")[0], Answer.NOT_TAKEN),
         (chain("ARG_MAX")[0], Answer.NOT_TAKEN),
+        (chain("RSQRT")[0], Answer.NOT_KNOWN),
         (chain("SOFTMAX", kind="int8")[0], Answer.NOT_TAKEN),
         (chain("CONV_2D", kind="int8")[0], Answer.TAKEN),
         (replace(chain("QUANTIZE")[0], types=("float32", "int8")), Answer.TAKEN),
@@ -44,7 +45,7 @@ def model(operators: tuple[Operator, ...], fmt: Format = Format.LITERT) -> Model
         ),
     ],
     ids=[
-        "listed", "custom", "not listed", "not in int8", "in int8", "from float to int8",
+        "listed", "custom", "not listed", "newer", "not in int8", "in int8", "from float to int8",
         "no types", "size known at run time only", "releases differ",
     ],
 )  # fmt: skip

@@ -17,6 +17,7 @@ from weighin.gates.devices.host import HOST_METRICS, measure_host
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.quiet import QuietLimits
 from weighin.gates.variant import Format
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -362,3 +363,30 @@ def test_a_machine_without_a_counter_says_so(scale: Scale, tiny_onnx: Path) -> N
 def test_two_files_of_one_label_are_refused(scale: Scale, tiny_onnx: Path) -> None:
     with pytest.raises(ValueError, match="same label"):
         scale.weigh(candidate(tiny_onnx), candidate(tiny_onnx))
+
+
+@pytest.mark.parametrize(("refuse", "cores"), [(True, 0), (False, 0), (True, 2)], ids=str)
+def test_a_machine_whose_cores_are_taken_gives_no_latency_but_everything_else(
+    scale: Scale, tiny_onnx: Path, tmp_path: Path, refuse: bool, cores: int
+) -> None:
+    """Counters that stand still are those of a quiet machine; without a core nothing is free."""
+    proc = tmp_path / "proc"
+    proc.mkdir()
+    lines = ("cpu", *(f"cpu{core}" for core in range(cores)))
+    (proc / "stat").write_text("".join(f"{line} 9 0 0 9 0 0 0 0\n" for line in lines))
+    limits = QuietLimits(refuse=refuse, wait_seconds=0, most_noise=1e9)
+    shutil.copy(tiny_onnx, tmp_path / "float32.onnx")
+    one = candidate(tmp_path / "float32.onnx")
+    found = scale.weigh(one, settings=replace(LEAN, quiet=limits, proc=proc, sys=tmp_path))[
+        one.label
+    ]
+    latency = found[Metric.LATENCY_P90_MS]
+    if refuse and not cores:
+        assert isinstance(latency, Unreadable)
+        assert "too noisy: in 1 of 1 processes, other processes kept" in latency.reason
+    else:
+        assert isinstance(latency, Measurement)
+        assert ("noise" in dict(latency.conditions)) is (cores == 0)
+    memory = found[Metric.PEAK_MEMORY_MIB]
+    assert isinstance(memory, Measurement)
+    assert "computed_mib" in dict(memory.conditions)

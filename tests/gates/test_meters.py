@@ -163,14 +163,31 @@ def test_labels_that_are_not_one_class_per_row_are_not_counted() -> None:
 
 def test_memory_is_the_peak_above_the_floor_with_room_for_the_next_process() -> None:
     pairs = [(36_864, 36_864 + 4096), (36_864, 36_864 + 4608), (36_864, 36_864 + 4300)]
-    reading = number(peak_memory(pairs, 1024 * 1024, STAMP))
+    reading = number(peak_memory(pairs, 1024 * 1024, STAMP, bound_mib=3.25))
     assert reading.value == pytest.approx(4300 / 1024)
     assert (reading.lower, reading.upper) == (3.5, 5.0)
     assert dict(reading.conditions) == {
         "processes": "3",
         "runtime_floor_mib": "36.0",
         "weights_mib": "1",
+        "computed_mib": "3.25",
     }
+
+
+@pytest.mark.parametrize(
+    ("bound_mib", "alarm"),
+    [(3.9, False), (5.1, True), (None, False)],
+    ids=["within what was measured", "more than was measured", "not known"],
+)
+def test_memory_below_what_weights_and_activations_take_is_alarming(
+    bound_mib: float | None, alarm: bool
+) -> None:
+    pairs = [(36_864, 36_864 + 4096), (36_864, 36_864 + 4608), (36_864, 36_864 + 4300)]
+    conditions = dict(number(peak_memory(pairs, 1024, STAMP, bound_mib=bound_mib)).conditions)
+    assert ("alarm" in conditions) is alarm
+    assert conditions["computed_mib"].startswith(
+        "not known" if bound_mib is None else str(bound_mib)
+    )
 
 
 def test_memory_at_more_confidence_is_wider_and_says_so() -> None:

@@ -53,6 +53,7 @@ def model(**changed: Any) -> dict[str, Any]:
         pytest.param(model(devices=["host"]), id="devices"),
         pytest.param(model(formats=["onnx"]), id="formats"),
         pytest.param(model(usage={"inferences_per_second": 9}), id="use"),
+        pytest.param({"host": {"most_noise": 0.2}}, id="noise"),
         pytest.param(model(teacher="big/1"), id="teacher"),
         pytest.param(model(recipes=["float32", "int8", "auto"]), id="search"),
         pytest.param(model(tuning="t.npz"), id="tuning-data"),

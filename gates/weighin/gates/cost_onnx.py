@@ -16,12 +16,19 @@ from weighin.gates.variant import Format
 
 _SMALL = 1024
 _SHAPE_ARITHMETIC = {
-    "Add", "Cast", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Expand", "Gather",
-    "Identity", "Mul", "Range", "Reshape", "Shape", "Slice", "Squeeze", "Sub", "Transpose",
+    "Abs", "Add", "And", "Cast", "Ceil", "Concat", "Constant", "ConstantOfShape", "Div", "Equal",
+    "Expand", "Floor", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual",
+    "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Range", "ReduceMax", "ReduceMin",
+    "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size", "Slice", "Squeeze", "Sub", "Transpose",
     "Unsqueeze", "Where",
 }  # fmt: skip
+_KEEP_SIZE = {
+    "Abs", "Cast", "Ceil", "Concat", "Floor", "Identity", "Neg", "Not", "ReduceMax", "ReduceMin",
+    "ReduceProd", "ReduceSum", "Reshape", "Shape", "Size", "Slice", "Squeeze", "Transpose",
+    "Unsqueeze",
+}  # fmt: skip
 _MOST_COMPUTED = 20_000
-_MOST_ROUNDS = 8
+_MOST_ROUNDS = 64
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _NESTED = {"If", "Loop", "Scan"}
 _NAMES = {"float": "float32", "double": "float64"}
@@ -62,7 +69,7 @@ def _open(path: Path) -> tuple[Any, dict[str, Any]]:
         stored = list(model.graph.initializer)
         _only_declare_large_constants(model.graph)
         model = _settle(model)
-    except (Error, *_DAMAGE) as error:
+    except (Error, onnx.shape_inference.InferenceError, *_DAMAGE) as error:
         raise SourceError(
             f"{path}: not a readable ONNX model ({error}); export it again"
         ) from error
@@ -178,24 +185,24 @@ def _results(model: Any, node: Any, known: dict[str, Any]) -> list[Any] | None:
 
 
 def _is_small(tensor: Any) -> bool:
-    return tensor.data_location != tensor.EXTERNAL and math.prod(tensor.dims) <= _SMALL
+    return bool(tensor.data_location != tensor.EXTERNAL and math.prod(tensor.dims) <= _SMALL)
 
 
 def _result_size(node: Any, inputs: list[Any]) -> float:
     """How many values a node would make at most, before anybody makes them."""
     match node.op_type:
         case "Constant":
-            return max((math.prod(a.t.dims) for a in node.attribute), default=0)
+            return float(max((math.prod(a.t.dims) for a in node.attribute), default=0))
         case "ConstantOfShape" | "Expand":
             sides = [abs(int(side)) for side in inputs[-1].flatten()]
             return math.prod(sides) * max((float(i.size) for i in inputs[:-1]), default=1.0)
         case "Range":
             start, limit, step = (float(i.flatten()[0]) for i in inputs)
             return abs(limit - start) / abs(step) if step else math.inf
-        case "Gather" | "Where" | "Add" | "Sub" | "Mul" | "Div" | "Equal":
-            return math.prod(max(1, i.size) for i in inputs)
-        case _:
-            return sum(i.size for i in inputs)
+        case name if name in _KEEP_SIZE:
+            return float(sum(i.size for i in inputs))
+        case _:  # at most every value of one input beside every value of the others
+            return float(math.prod(max(1, i.size) for i in inputs))
 
 
 def _alone(model: Any, node: Any, known: dict[str, Any]) -> Any:
@@ -213,6 +220,8 @@ def _alone(model: Any, node: Any, known: dict[str, Any]) -> Any:
 
 
 def _node(node: Any) -> Node:
+    if not all(isinstance(n, str) for n in (node.op_type, node.domain, *node.input, *node.output)):
+        raise ValueError("a name that is no text")  # protobuf hands such bytes on as they are
     numbers = {a.name: a.i for a in node.attribute}
     return Node(
         op=node.op_type,

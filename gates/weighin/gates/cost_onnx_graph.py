@@ -27,6 +27,9 @@ from weighin.gates.sparsity import weigh
 from weighin.gates.tensors import Value, alive_bytes, lifetimes, size_of
 from weighin.gates.variant import Format
 
+_LONGEST_WAY = 8
+"""From what an operator multiplies with back to what the file stores: a cast, a transpose, ..."""
+
 _INTEGER = {"int8", "uint8", "int4", "uint4"}
 
 
@@ -192,12 +195,15 @@ def _weight(
     point = zero_point_input(node.op)
     points = node.inputs[point] if 0 < point < len(node.inputs) else ""
     axis: int | None = weight_axis(node.op, transposed=node.transposed)
-    while (maker := makers.get(name)) is not None and _held(maker.inputs[0], values):
-        if maker.op == "DequantizeLinear" and len(maker.inputs) > 2:
-            points = maker.inputs[2]
-        elif maker.op not in {"DequantizeLinear", "Identity", "Cast"}:
+    for _ in range(_LONGEST_WAY):
+        maker = makers.get(name)
+        if maker is None or not maker.inputs or not _held(source := maker.inputs[0], values):
+            break
+        if maker.op == "DequantizeLinear":
+            points = next(iter(maker.inputs[2:]), points)
+        elif maker.op not in {"Identity", "Cast"}:
             axis = None
-        name = maker.inputs[0]
+        name = source
     value = values.get(name)
     if value is None or not value.constant or value.shape is None:
         return None

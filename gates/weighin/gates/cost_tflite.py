@@ -1,8 +1,9 @@
 """Costs from a ``.tflite`` flatbuffer: its main subgraph, operator by operator."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weighin.gates.cost import (
@@ -86,7 +87,7 @@ def _read(flat: Flat) -> ModelCost:
         raise ValueError("no tensors")
     buffers = model.tables(4)
     steps = tuple(_steps(model, subgraphs[0]))
-    stored = [_tensor(t, i, buffers) for i, t in enumerate(raw)]
+    stored = _with_own_names([_tensor(t, i, buffers) for i, t in enumerate(raw)])
     _check(steps, len(stored))
     executed = tuple(s for s in steps if not _is_widening(s, stored))
     graph = _Graph(_widen(stored, steps), executed, subgraphs[0].numbers(2))
@@ -125,6 +126,15 @@ def _tensor(table: Table, number: int, buffers: tuple[Table, ...]) -> _Tensor:
     )
 
 
+def _with_own_names(tensors: list[_Tensor]) -> list[_Tensor]:
+    """Names by which tensors can be told apart: files may give the same one to several."""
+    often = Counter(tensor.name for tensor in tensors)
+    return [
+        replace(tensor, name=f"{tensor.name}#{number}") if often[tensor.name] > 1 else tensor
+        for number, tensor in enumerate(tensors)
+    ]
+
+
 def _steps(model: Table, graph: Table) -> Iterator[_Step]:
     codes = model.tables(1)
     names = [_name(code) for code in codes]
@@ -156,8 +166,8 @@ def _widen(tensors: Sequence[_Tensor], steps: tuple[_Step, ...]) -> Sequence[_Te
     for step in steps:
         if _is_widening(step, tensors):
             out, stored = tensors[step.outputs[0]], tensors[step.inputs[0]].type
-            widened[step.outputs[0]] = _Tensor(
-                out.name, out.shape, out.type, True, stored, False, False
+            widened[step.outputs[0]] = replace(
+                out, constant=True, stored=stored, quantized=False, dynamic=False
             )
     return widened
 

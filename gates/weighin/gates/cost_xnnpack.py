@@ -150,7 +150,7 @@ def _work(
     name: str, body: Table, inputs: list[Value], out: Value
 ) -> tuple[Kind, Arithmetic, int] | None:
     """Kind, arithmetic and multiply-adds; ``None`` for nodes that only go over values."""
-    shapes = [value.shape or () for value in inputs]
+    shapes: list[tuple[int, ...]] = [value.shape or () for value in inputs]
     size = size_of(out.shape or ())
     kernel = math.prod((body.number(4, "I"), body.number(5, "I")))
     match name:

@@ -40,12 +40,14 @@ class OperatorList:
 
     Attributes:
         types: Operators by the type of what they read and write.
-        unknown_arithmetics: Arithmetics on which the list says nothing.
+        unknown_arithmetics: Arithmetics on which releases differ.
+        unknown_operators: Operators that newer releases take and the list does not have yet.
         source: Who published it.
     """
 
     types: tuple[tuple[str, frozenset[str]], ...]
     unknown_arithmetics: frozenset[str]
+    unknown_operators: frozenset[str]
     source: str
 
     def answer(self, operator: Operator) -> Answer:
@@ -54,7 +56,10 @@ class OperatorList:
             return Answer.NOT_TAKEN
         known = dict(self.types)
         taken = all(operator.name in known.get(kind, ()) for kind in operator.types)
-        if operator.arithmetic in self.unknown_arithmetics:
+        if (
+            operator.arithmetic in self.unknown_arithmetics
+            or operator.name in self.unknown_operators
+        ):
             return Answer.NOT_KNOWN
         return Answer.TAKEN if taken and operator.types else Answer.NOT_TAKEN
 
@@ -162,6 +167,7 @@ def _published(delegate: Delegate, fmt: Format) -> OperatorList | None:
             return OperatorList(
                 types=tuple((k, frozenset(v.split())) for k, v in table["types"].items()),
                 unknown_arithmetics=frozenset(table["unknown_arithmetics"]),
+                unknown_operators=frozenset(table.get("unknown_operators", "").split()),
                 source=table["source"],
             )
     return None

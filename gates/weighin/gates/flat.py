@@ -11,7 +11,7 @@ import struct
 from typing import Any
 
 _PER_TABLE = 256
-_MOST_TEXT = 200
+_MOST_TEXT = 4096
 _SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8, "f": 4}
 
 
@@ -119,19 +119,21 @@ class Table:
         return self._vector(field, 1)[1] > 0
 
     def text(self, field: int) -> str:
-        """A text, cut to what a person reads."""
-        start, count = self._vector(field, 1)
-        return _decoded(self._flat.span(start, min(count, _MOST_TEXT)))
+        """A text.
+
+        Raises:
+            ValueError: it is too long for a name.
+        """
+        return _decoded(self._flat, *self._vector(field, 1))
 
     def texts(self, field: int) -> tuple[str, ...]:
-        """A vector of texts, each cut to what a person reads."""
+        """A vector of texts."""
         start, count = self._vector(field, 4)
         self._flat.pay(count * _PER_TABLE)
         found: list[str] = []
         for place in range(start, start + 4 * count, 4):
             at = place + self._flat.read("I", place)
-            length = min(self._flat.read("I", at), _MOST_TEXT)
-            found.append(_decoded(self._flat.span(at + 4, length)))
+            found.append(_decoded(self._flat, at + 4, self._flat.read("I", at)))
         return tuple(found)
 
     def _vector(self, field: int, item: int) -> tuple[int, int]:
@@ -145,5 +147,7 @@ class Table:
         return at + 4, count
 
 
-def _decoded(data: memoryview) -> str:
-    return bytes(data).decode("utf-8", errors="replace")
+def _decoded(flat: Flat, start: int, count: int) -> str:
+    if count > _MOST_TEXT:
+        raise ValueError(f"a name of {count} characters")
+    return bytes(flat.span(start, count)).decode("utf-8", errors="replace")

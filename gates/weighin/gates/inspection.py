@@ -109,7 +109,7 @@ def _mixed(cost: ModelCost) -> Iterator[str]:
         share = sum(op.macs for op in floating) / cost.macs
         names = ", ".join(sorted({op.name for op in floating}))
         told = f"{share:.1%} of MACs): {names}"
-        yield f"{len(floating)} operators of an int8 model are not int8 ({told}"
+        yield f"{_operators(len(floating))} of an int8 model not in int8 ({told}"
     plain = Counter(
         op.name
         for op in cost.operators
@@ -117,16 +117,20 @@ def _mixed(cost: ModelCost) -> Iterator[str]:
     )
     if plain:
         told = ", ".join(f"{name} x{count}" for name, count in plain.most_common(5))
-        yield f"{sum(plain.values())} further operators of an int8 model go over floats: {told}"
+        yield f"{_operators(sum(plain.values()))} of an int8 model over plain floats: {told}"
 
 
 def _dynamic(cost: ModelCost) -> Iterator[str]:
     count = sum(op.dynamic for op in cost.operators)
     if count:
         yield (
-            f"{count} operators have sizes that are only known at run time: no delegate takes "
+            f"{_operators(count)} with sizes that are only known at run time: no delegate takes "
             "them, and no memory is planned for them"
         )
+
+
+def _operators(count: int) -> str:
+    return f"{count} operator" + ("s" if count != 1 else "")
 
 
 def _empty_channels(cost: ModelCost) -> Iterator[str]:

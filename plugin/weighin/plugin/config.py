@@ -12,6 +12,7 @@ from weighin.gates.errors import ConfigError
 from weighin.gates.meters.metrics import ACCURACY, QualityMetric, quality_metric
 from weighin.gates.metric import Budget
 from weighin.gates.profile import HOST
+from weighin.gates.quiet import QuietLimits
 from weighin.gates.usage import MINUTES_OF_A_DAY, Usage
 from weighin.gates.variant import Format
 from weighin.plugin.config_budget import DEFAULT, BudgetTable, BudgetValue, budget_of
@@ -88,6 +89,48 @@ class GateConfig:
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     sequential: bool = False
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostConfig:
+    """``[host]``: how much noise is let through while this machine measures time.
+
+    Attributes:
+        on_noise: ``refuse`` gives no number where a latency on this machine is budgeted;
+            ``label`` keeps the number and says what disturbed it.
+        most_other_load: Share of the cores needed that other processes may take.
+        most_steal: Share of a virtual machine's time that its host may take.
+        most_pressure: Share of the time in which processes may wait for a core.
+        least_clock: Share of its highest clock that every core must be allowed to run at.
+        most_noise: How far the float32 reference may be from itself: 0.1 means 10 %.
+        wait_seconds: How long to wait for quiet before giving up.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    on_noise: Literal["refuse", "label"] = "refuse"
+    most_other_load: Annotated[float, Field(ge=0, le=1)] = QuietLimits().most_other_load
+    most_steal: Annotated[float, Field(ge=0, le=1)] = QuietLimits().most_steal
+    most_pressure: Annotated[float, Field(ge=0, le=1)] = QuietLimits().most_pressure
+    least_clock: Annotated[float, Field(ge=0, le=1)] = QuietLimits().least_clock
+    most_noise: _Positive = QuietLimits().most_noise
+    wait_seconds: Annotated[float, Field(ge=0)] = QuietLimits().wait_seconds
+
+    def limits(self, *, budgeted: bool) -> QuietLimits:
+        """The same for the meters.
+
+        Args:
+            budgeted: Whether a latency on this machine is budgeted. A number that decides
+                nothing is labelled, never waited for.
+        """
+        return QuietLimits(
+            refuse=budgeted and self.on_noise == "refuse",
+            most_other_load=self.most_other_load,
+            most_steal=self.most_steal,
+            most_pressure=self.most_pressure,
+            least_clock=self.least_clock,
+            most_noise=self.most_noise,
+            wait_seconds=self.wait_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +299,7 @@ class Config:
         channel: Where releases go.
         gate: How sure the gate must be.
         evidence: How long measurements hold.
+        host: How much noise is let through where time is measured.
         dvc: How variants are kept.
         build: Limits of the child processes.
         search: Limits of recipe ``auto``.
@@ -270,6 +314,7 @@ class Config:
     channel: ChannelConfig = ChannelConfig()
     gate: GateConfig = GateConfig()
     evidence: EvidenceConfig = EvidenceConfig()
+    host: HostConfig = HostConfig()
     dvc: DvcConfig = DvcConfig()
     build: BuildConfig = BuildConfig()
     search: SearchConfig = SearchConfig()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from weighin.gates.delegates import Answer, Coverage
 from weighin.gates.inspection import Inspection, groups, zero_share
-from weighin.gates.report.words import plain
+from weighin.gates.plain import plain
 
 _ASCII = str.maketrans(dict(zip("▁▂▃▄▅▆▇█·\u2013", "_.-~=+*#.-", strict=True)))
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -153,7 +153,8 @@ def _coverage(found: Coverage, inspection: Inspection) -> str:
         return f"not known: {found.source}"
     taken, unknown = found.count(Answer.TAKEN), found.count(Answer.NOT_KNOWN)
     text = f"takes {taken} of {len(found.answers)} operators"
-    text += f" in {found.partitions} of {found.pieces} parts" if taken else ""
+    parts = "part" if found.partitions == 1 else "parts"
+    text += f" in {found.partitions} {parts}, {found.pieces} in all" if taken else ""
     left = [f"{plain(name)} x{many}" for name, many in found.left_out(inspection.cost.operators)]
     text += f"; not: {', '.join(left)}" if left else ""
     return text + (f"; not known of {unknown}" if unknown else "")
@@ -164,7 +165,7 @@ def _layers(inspection: Inspection) -> Iterator[str]:
     heads = "".join(f"  {c.delegate:<9}" for c in asked if c.answers)
     yield (
         f"{'at':>5}  {'operator':<24}{'writes':<{_LABEL + 2}}{'type':<14}{'MACs':>9}{'read':>10}"
-        f"{'written':>10}{'weights':>10}{'zeros':>8}{heads}"
+        f"{'written':>10}{'weights':>10}{'zeros':>8}{heads}".rstrip()
     )
     zeros = {
         w.name: w.zeros / w.count

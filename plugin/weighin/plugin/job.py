@@ -9,6 +9,8 @@ from weighin.gates.child import Limits
 from weighin.gates.data import Role
 from weighin.gates.devices.bench import HostSettings
 from weighin.gates.meters.quality import Quality
+from weighin.gates.metric import Metric
+from weighin.gates.profile import HOST
 from weighin.plugin.console import Progress
 from weighin.plugin.event import Registration
 from weighin.plugin.mlflow_store import Connection
@@ -16,6 +18,7 @@ from weighin.plugin.plan import Plan
 from weighin.plugin.planning import data_paths, quality_of
 from weighin.plugin.project import Project
 
+_TIMES = (Metric.LATENCY_P90_MS, Metric.LATENCY_VS_RELEASE_PERCENT)
 REUSE = timedelta(days=7)
 """A killed or changed run takes over what this machine measured in these days."""
 
@@ -67,8 +70,19 @@ class Job:
     @property
     def settings(self) -> HostSettings:
         """How this machine measures."""
-        confidence = self.project.config.gate.confidence
-        return HostSettings(reuse_for=self.reuse_for, confidence=confidence, quality=self.quality)
+        config = self.project.config
+        return HostSettings(
+            reuse_for=self.reuse_for,
+            confidence=config.gate.confidence,
+            quality=self.quality,
+            quiet=config.host.limits(budgeted=self.times_decide),
+        )
+
+    @property
+    def times_decide(self) -> bool:
+        """Whether a latency on this machine is budgeted."""
+        here = [target for target in self.plan.targets if target.device == HOST]
+        return any(b.metric in _TIMES for target in here for b in target.budgets)
 
     def data(self, role: Role) -> Path:
         """Where a data set is; only for roles that the plan has."""

@@ -101,6 +101,7 @@ def _digest(
         "settings": {k: v for k, v in asdict(config.model(model)).items() if k != "budgets"},
         "targets": [asdict(target) for target in targets],
         "gate": asdict(config.gate),
+        "noise": {k: v for k, v in asdict(config.host).items() if k != "wait_seconds"},
         "evidence": {"valid_days": config.evidence.valid_days},
         "training": [
             *(build.seed, build.epochs, build.train_seconds, build.temperature),

@@ -16,6 +16,7 @@ from weighin.gates.child import ChildResult, Limits, run_child
 from weighin.gates.digest import sha256_of
 from weighin.gates.meters.quality import ACCURATE, Quality
 from weighin.gates.meters.stamp import runtime_of
+from weighin.gates.quiet import QuietLimits
 from weighin.gates.variant import Format
 
 _RUNNER = "weighin.gates.meters.runner"
@@ -63,6 +64,9 @@ class HostSettings:
         seed: Of the order in which variants are timed.
         reuse_for: Readings younger than this are not measured again.
         powercap: Where the kernel shows energy counters.
+        quiet: How much noise is let through while time is measured; ``None``: any, unseen.
+        proc: Where the kernel shows who uses its processors.
+        sys: Where it shows their clocks and their heat.
     """
 
     threads: int = 1
@@ -80,6 +84,9 @@ class HostSettings:
     seed: int = 0
     reuse_for: timedelta = timedelta(days=7)
     powercap: Path = Path("/sys/class/powercap")
+    quiet: QuietLimits | None = None
+    proc: Path = Path("/proc")
+    sys: Path = Path("/sys")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ What this module does not do: it makes no readings, and it believes no path that
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from weighin.gates.devices.bench import (
     run_kind,
     why,
 )
+from weighin.gates.devices.watch import Watch
 from weighin.gates.meters.energy import Window
 from weighin.gates.meters.latency import Session
 
@@ -50,13 +52,16 @@ def time_together(
 ) -> Raw[tuple[Session, ...]]:
     """Timings of variants of one format beside their float32 reference, from fresh processes."""
     raw = Raw[tuple[Session, ...]]()
+    everybody = [*candidates, *([reference] if reference is not None else [])]
+    unique = list({one.label: one for one in everybody}.values())
+    watch = Watch(bench)
     for number in range(bench.settings.processes):
-        everybody = [*candidates, *([reference] if reference is not None else [])]
-        unique = list({one.label: one for one in everybody}.values())
-        sessions = _time_once(bench, number, unique, reference, raw.crashed)
+        sessions = watch.timed(partial(_time_once, bench, number, unique, reference, raw.crashed))
         for label, session in sessions.items():
             raw.found[label] = (*raw.found.get(label, ()), session)
         bench.tick(f"latency, process {number + 1} of {bench.settings.processes}")
+        if watch.gave_up:
+            break
     for label in raw.crashed:
         raw.found.pop(label, None)
     return raw

@@ -195,14 +195,16 @@ def _prepare(
         decided_by=(
             ("evaluation", sha256_of(evaluation)),
             ("reference", sha256_of(reference_outputs)),
-            ("settings", json.dumps(_deciding(settings), sort_keys=True, default=str)),
+            ("settings", json.dumps(deciding(settings), sort_keys=True, default=str)),
         ),
     )
 
 
-def _deciding(settings: HostSettings) -> dict[str, object]:
-    """How long a number may be used again does not change what it is."""
-    return {name: value for name, value in asdict(settings).items() if name != "reuse_for"}
+def deciding(settings: HostSettings) -> dict[str, object]:
+    """The settings that a number depends on: not how long it is used again or waited for."""
+    quiet = settings.quiet and replace(settings.quiet, wait_seconds=0)
+    told = asdict(replace(settings, quiet=quiet))
+    return {name: value for name, value in told.items() if name not in {"reuse_for", "proc", "sys"}}
 
 
 def _missing(weighing: Weighing, metric: Metric, book: _Book) -> list[Candidate]:

@@ -21,7 +21,7 @@ from weighin.gates.devices.weighing import HOST
 from weighin.gates.digest import sha256_of
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.cache import ReadingCache
-from weighin.gates.meters.latency import Session
+from weighin.gates.meters.latency import Session, noise_of
 from weighin.gates.meters.stamp import Stamp, runtime_of
 from weighin.gates.metric import RELATIVE, Metric
 from weighin.gates.regression import Released, Timed, drop, growth, latency_growth
@@ -229,6 +229,11 @@ def _ratio(
 ) -> Reading:
     if len(mine) != len(theirs):
         reason = f"{len(mine)} of {len(theirs)} processes timed both files"
+        return Unreadable(metric=Metric.LATENCY_VS_RELEASE_PERCENT, reason=reason)
+    quiet = comparison.settings.quiet
+    noisy = noise_of(mine, quiet) if quiet is not None and quiet.refuse else ""
+    if noisy:
+        reason = f"this machine was too noisy: {noisy}"
         return Unreadable(metric=Metric.LATENCY_VS_RELEASE_PERCENT, reason=reason)
     stamp = Stamp(
         artifact_sha256=one.sha256,

@@ -6,9 +6,11 @@ A stage hands over its readings part by part, so that each can be kept as soon a
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from weighin.gates.cost import read_cost
 from weighin.gates.devices import children as on
 from weighin.gates.devices.bench import Candidate, HostSettings, Raw
 from weighin.gates.devices.weighing import Weighing
+from weighin.gates.errors import SourceError
 from weighin.gates.measurement import Reading
 from weighin.gates.meters.energy import NO_BATTERY, NO_COUNTER, energy_per_inference
 from weighin.gates.meters.latency import latency_p90
@@ -52,9 +54,22 @@ def weigh_memory(
             raw,
             todo,
             lambda one, pairs: peak_memory(
-                pairs, one.path.stat().st_size, weighing.stamp(one), confidence
+                pairs,
+                one.path.stat().st_size,
+                weighing.stamp(one),
+                confidence,
+                bound_mib=_computed_memory(one),
             ),
         )
+
+
+def _computed_memory(one: Candidate) -> float | None:
+    """Weights and activations of a file; ``None`` if they cannot be counted."""
+    try:
+        cost = read_cost(one.path, one.format)
+    except SourceError:
+        return None
+    return None if cost.unsized else cost.least_memory_mib
 
 
 def weigh_energy(
@@ -95,7 +110,11 @@ def weigh_latency(
             raw,
             group,
             lambda one, sessions: latency_p90(
-                sessions, weighing.stamp(one), settings.threads, settings.confidence
+                sessions,
+                weighing.stamp(one),
+                settings.threads,
+                settings.confidence,
+                settings.quiet,
             ),
         )
 

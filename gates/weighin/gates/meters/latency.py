@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import Metric
+from weighin.gates.quiet import WHAT_TO_DO, QuietLimits
 from weighin.gates.stats import Interval, quantile_interval
 
 _METRIC = Metric.LATENCY_P90_MS
@@ -25,11 +26,13 @@ class Session:
         times_ms: The variant, one per round.
         reference_ms: The reference in the same rounds; empty if there is none.
         twin_ms: The reference once more; empty if there is none.
+        disturbed: What else this machine did meanwhile; empty if it was quiet.
     """
 
     times_ms: tuple[float, ...]
     reference_ms: tuple[float, ...] = ()
     twin_ms: tuple[float, ...] = ()
+    disturbed: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -47,11 +50,26 @@ class Session:
 
 
 def latency_p90(
-    sessions: Sequence[Session], stamp: Stamp, threads: int, confidence: float = 0.95
+    sessions: Sequence[Session],
+    stamp: Stamp,
+    threads: int,
+    confidence: float = 0.95,
+    quiet: QuietLimits | None = None,
 ) -> Reading:
-    """Median of the processes' 90th percentiles, within the envelope of their intervals."""
+    """Median of the processes' 90th percentiles, within the envelope of their intervals.
+
+    Args:
+        sessions: One per process.
+        stamp: What was measured.
+        threads: Of the runtime.
+        confidence: One-sided confidence of each end.
+        quiet: How much noise is let through; ``None``: any.
+    """
     if not sessions or not all(session.times_ms for session in sessions):
         return Unreadable(metric=_METRIC, reason="no process finished its timings")
+    noisy = noise_of(sessions, quiet) if quiet is not None else ""
+    if noisy and quiet is not None and quiet.refuse:
+        return Unreadable(metric=_METRIC, reason=f"this machine was too noisy: {noisy}")
     inside = [quantile_interval(session.times_ms, 0.9, confidence) for session in sessions]
     envelope = Interval(
         value=statistics.median_high(part.value for part in inside),
@@ -63,7 +81,24 @@ def latency_p90(
         reason = f"{fewest} timings in a process are too few for a 90th percentile"
         return Unreadable(metric=_METRIC, reason=reason)
     n = sum(len(session.times_ms) for session in sessions)
-    return stamp.on_the_device(_METRIC, envelope, n, _conditions(sessions, threads), confidence)
+    label = (("noise", f"told, not refused: {noisy}"),) if noisy else ()
+    conditions = (*_conditions(sessions, threads), *label)
+    return stamp.on_the_device(_METRIC, envelope, n, conditions, confidence)
+
+
+def noise_of(sessions: Sequence[Session], quiet: QuietLimits) -> str:
+    """Why these timings are noise rather than a number; empty if they are none.
+
+    The load beside them speaks first. What leaves no trace in counters shows in the reference:
+    timed twice in turn, it must equal itself.
+    """
+    disturbed = [session.disturbed for session in sessions if session.disturbed]
+    if disturbed:
+        return f"in {len(disturbed)} of {len(sessions)} processes, {disturbed[0]}"
+    apart = statistics.median(session.noise for session in sessions)
+    if apart > quiet.most_noise:
+        return f"the float32 reference differs from itself by {apart:.0%}: {WHAT_TO_DO}"
+    return ""
 
 
 def _conditions(sessions: Sequence[Session], threads: int) -> tuple[tuple[str, str], ...]:

@@ -20,6 +20,7 @@ def peak_memory(
     size_bytes: int,
     stamp: Stamp,
     confidence: float = 0.95,
+    bound_mib: float | None = None,
 ) -> Reading:
     """Peak resident memory above the runtime's own floor.
 
@@ -34,6 +35,7 @@ def peak_memory(
         size_bytes: Length of the file: its weights are the least that must be resident.
         stamp: What was measured.
         confidence: One-sided confidence of each end.
+        bound_mib: Weights and activations as counted in the file; ``None`` if nobody could.
     """
     if not processes_kib:
         return Unreadable(metric=_METRIC, reason="no process finished")
@@ -53,5 +55,20 @@ def peak_memory(
         ("processes", str(len(peaks))),
         ("runtime_floor_mib", f"{floor_mib:.1f}"),
         ("weights_mib", f"{size_bytes / _KIB_PER_MIB**2:.4g}"),
+        *_beside(bound_mib, interval),
     )
     return stamp.on_the_device(_METRIC, interval, len(peaks), conditions, confidence)
+
+
+def _beside(bound_mib: float | None, measured: Interval) -> tuple[tuple[str, str], ...]:
+    """The computed bound, and an alarm if less was measured: then something was not counted."""
+    if bound_mib is None:
+        return (("computed_mib", "not known: the file's operators cannot all be counted"),)
+    told = ("computed_mib", f"{bound_mib:.4g}")
+    if measured.upper >= bound_mib:
+        return (told,)
+    alarm = (
+        f"measured {measured.upper:.4g} MiB at most, but weights and activations alone are "
+        f"{bound_mib:.4g} MiB: parts of the file may never have been loaded"
+    )
+    return (told, ("alarm", alarm))

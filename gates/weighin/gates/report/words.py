@@ -5,11 +5,11 @@ at its own edge, after :func:`plain` took out what no output should ever carry.
 """
 
 import math
-import unicodedata
 from dataclasses import dataclass
 
 from weighin.gates.judge import Outcome
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.plain import plain as plain  # noqa: PLC0414 - the renderers import it from here
 
 _SIGNIFICANT_DIGITS = 3
 _EXACT_DIGITS = 17
@@ -65,17 +65,6 @@ ORIGIN_WORDS = {
 }
 
 GLYPHS = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.UNDECIDED: "?"}
-
-
-def plain(text: str) -> str:
-    """One line without control, escape or direction-changing characters.
-
-    White space of any kind becomes one blank, everything else that a terminal or a browser
-    would obey instead of show becomes U+FFFD. Nothing at all becomes ``(empty)``.
-    """
-    line = " ".join(text.split())
-    shown = "".join("\ufffd" if unicodedata.category(c).startswith("C") else c for c in line)
-    return shown or "(empty)"
 
 
 def figure(number: float, beside: float | None = None, *, digits: int = _SIGNIFICANT_DIGITS) -> str:
