@@ -34,9 +34,7 @@ def summary(noise: random.Random, runs: float, processes: float) -> Summary:
     centre = MEDIAN_MS * math.exp(noise.gauss(0, processes))
     times = [round(1000 * centre * math.exp(noise.gauss(0, runs))) for _ in range(3)]
     mean = float(f"{statistics.fmean(times):.6g}")
-    return Summary(
-        count=3, mean_ms=mean / 1000, min_ms=min(times) / 1000, max_ms=max(times) / 1000
-    )
+    return Summary(count=3, mean_ms=mean / 1000, min_ms=min(times) / 1000, max_ms=max(times) / 1000)
 
 
 def block(noise: random.Random, runs: float, processes: float) -> Block:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weighin.gates.cost import Arithmetic, Kind, ModelCost, read_cost
-from weighin.gates.devices.latency import load_cost_model, unknown_operators
+from weighin.gates.devices.latency import load_rules, unknown_operators
 from weighin.gates.errors import SourceError
 from weighin.gates.tensors import Lifetime, alive_bytes
 from weighin.gates.variant import Format
@@ -161,7 +161,7 @@ def test_a_product_of_two_activations_is_not_taken_for_a_float_layer(tmp_path: P
     ops = [Op("FULLY_CONNECTED", (0, 1, -1), (2,))]
     cost = read_cost(tflite(tmp_path / "m.tflite", tensors, ops, [2]), Format.LITERT)
     assert (cost.macs, cost.macs_of(Kind.PRODUCT), cost.terms.product_macs) == (64, 64, 64)
-    unknown = unknown_operators(load_cost_model(), cost.operators)
+    unknown = unknown_operators(load_rules(), cost.operators)
     assert unknown == ("FULLY_CONNECTED (product)",)
 
 
@@ -204,7 +204,7 @@ def test_flattening_a_batch_of_any_size_is_calibrated_movement_of_a_few_numbers(
     ]
     cost = read_cost(tflite(tmp_path / "m.tflite", tensors, ops, [4]), Format.LITERT)
     assert cost.unsized == ()
-    assert unknown_operators(load_cost_model(), cost.operators) == ()
+    assert unknown_operators(load_rules(), cost.operators) == ()
     moved = {op.name: op.moved_bytes for op in cost.operators}
     assert moved == {"SHAPE": 16, "STRIDED_SLICE": 20, "PACK": 12, "RESHAPE": 128 + 8 + 128}
 

@@ -1,6 +1,7 @@
 """fleet.toml: what works, and one clear line per mistake."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +77,9 @@ def test_a_broken_fleet_is_one_clear_line(before: str, after: str, complaint: st
 def test_a_fleet_of_nobody_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one device or class"):
         parse('source = "x"\nas_of = 2026-11-01\n[percent]\n')
+
+
+def test_the_example_of_the_documentation_is_a_fleet() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text(encoding="utf-8")
+    example = next(b for b in text.split("```toml\n")[1:] if "[percent]" in b).split("```")[0]
+    assert parse(example).other_percent == 12

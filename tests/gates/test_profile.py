@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from weighin.gates.core_design import CORE_DESIGNS
 from weighin.gates.cost import Arithmetic
+from weighin.gates.devices.coefficients import load_coefficients
 from weighin.gates.devices.networks import terms_of
 from weighin.gates.errors import ConfigError
 from weighin.gates.profile import (
@@ -90,7 +91,6 @@ runtime = "litert"
 arithmetic = "int8"
 threads = 2
 kernels = "xnnpack"
-scale = 0.1
 
 [[calibrations.published]]
 source = "somebody"
@@ -140,7 +140,6 @@ def calibrations() -> st.SearchStrategy[Calibration]:
         arithmetic=st.sampled_from(Arithmetic),
         threads=st.integers(1, 16),
         kernels=texts(),
-        scale=st.floats(1e-9, 1e9),
         anchors=st.lists(anchors(), max_size=6).map(tuple),
     )
 
@@ -211,8 +210,15 @@ def test_a_figure_without_a_source_is_noticed() -> None:
 @pytest.mark.parametrize("name", PHONES)
 def test_every_anchor_is_a_network_whose_layout_is_known(name: str) -> None:
     for calibration in load_profile(name).calibrations:
-        assert calibration.kernels in {"before_xnnpack", "xnnpack"}
-        assert all(terms_of(a.model, 4) is not None for a in calibration.anchors)
+        if calibration.runtime == "ncnn":
+            prices = load_coefficients("ncnn")
+            assert prices is not None
+            learned = prices.of(calibration.arithmetic)
+            assert learned is not None
+            assert all(learned.amounts(a.model) is not None for a in calibration.anchors)
+        else:
+            assert calibration.kernels in {"before_xnnpack", "xnnpack"}
+            assert all(terms_of(a.model, 4) is not None for a in calibration.anchors)
 
 
 def test_an_unknown_name_is_refused_with_what_was_meant_and_where_to_look() -> None:

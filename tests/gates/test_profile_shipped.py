@@ -1,10 +1,14 @@
 """The shipped phones: enough of every tier, sourced, plausible, and of one mind about a chip."""
 
+import csv
 import itertools
+import re
+import statistics
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,3 +105,51 @@ def test_phones_with_the_same_chip_have_the_same_cores_and_extensions() -> None:
 def test_most_phones_have_measured_power() -> None:
     measured = [p for p in PHONES if (w := p.active_mw(1)) and w.kind is PowerKind.MEASURED]
     assert len(measured) >= 30
+
+
+Runs = dict[tuple[str, str], dict[str, dict[float, float]]]
+
+
+@pytest.fixture(scope="module")
+def freqbench(shared_dir: Path) -> Runs:
+    """Milliwatts by chip and run, cluster and clock; what it could not read is left out."""
+    runs: Runs = defaultdict(lambda: defaultdict(dict))
+    with (shared_dir / "devices" / "freqbench_cpu_power.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            ghz, mw = int(row["Frequency (kHz)"]) / 1e6, float(row["Power (mW)"])
+            if mw >= 1:
+                runs[row["soc_dir"], row["run"]][row["CPU"]][ghz] = mw
+    return runs
+
+
+def test_measured_power_is_what_freqbench_published(freqbench: Runs) -> None:
+    checked = 0
+    for phone in PHONES:
+        for power in (cluster.power for cluster in phone.clusters if cluster.power):
+            named = re.match(r"kdrag0n/freqbench results/([^/ ]+)/?(\S*) ", power.source)
+            if named is None:
+                continue
+            published = freqbench[named[1], named[2]].values()
+            steps = [(round(s.ghz, 4), s.mw) for s in power.steps]
+            assert any(
+                set(steps) <= {(round(ghz, 4), round(mw, 1)) for ghz, mw in rows.items()}
+                for rows in published
+            ), f"{phone.name}: {power.source}"
+            checked += 1
+    assert checked >= 80
+
+
+def test_chips_that_were_measured_more_than_once_show_how_far_power_repeats(
+    freqbench: Runs,
+) -> None:
+    """At the highest clock that all runs of a chip have; docs/devices.md says it."""
+    by_chip: dict[str, list[dict[float, float]]] = defaultdict(list)
+    for (chip, _), clusters in freqbench.items():
+        by_chip[chip].append(max(clusters.values(), key=max))
+    spread = []
+    for runs in by_chip.values():
+        top = max(set.intersection(*(set(run) for run in runs)))
+        if len(runs) > 1:
+            spread.append(max(run[top] for run in runs) / min(run[top] for run in runs))
+    assert (len(spread), round(statistics.median(spread), 2)) == (17, 1.08)
+    assert round(max(spread), 2) == 1.79

@@ -41,6 +41,7 @@ def run_of(path: Path, **changes: object) -> PhoneRun:
         runtime_version=runtime_of(Format.LITERT).split()[1],
         tool_sha256="c" * 64,
         arithmetics=(Arithmetic.FLOAT32,),
+        operators=("CONV_2D",),
         terms=None,
         threads=4,
         cores="f0",
@@ -194,6 +195,6 @@ def test_a_new_run_makes_a_new_plan(tmp_path: Path, tiny_tflite: Path) -> None:
     )
     before = plan_for(open_project(tmp_path), "m").digest
     append_run(tmp_path / "devices", run_of(tiny_tflite, device="redmi-8"))
-    assert plan_for(open_project(tmp_path), "m").digest == before
+    of_another_phone = plan_for(open_project(tmp_path), "m").digest  # it may be transferred
     append_run(tmp_path / "devices", run_of(tiny_tflite))
-    assert plan_for(open_project(tmp_path), "m").digest != before
+    assert len({before, of_another_phone, plan_for(open_project(tmp_path), "m").digest}) == 3

@@ -12,10 +12,14 @@ from weighin.gates.errors import ConfigError
 from weighin.gates.measurement import Unreadable
 from weighin.gates.profile import load_profile, render_profile
 from weighin.gates.variant import Format
+from weighin.plugin.doctor import examine
 from weighin.plugin.phones import PREDICTED, Phones
 from weighin.plugin.plan import Plan
 from weighin.plugin.planning import plan_for
 from weighin.plugin.project import open_project
+from weighin.plugin.promote import policy_of
+from weighin.plugin.worklist import Done
+from weighin.registry.promotion import fleet_objection
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -67,8 +71,8 @@ def test_a_profile_of_ones_own_decides_the_plan_of_who_names_it(tmp_path: Path) 
     np.savez(tmp_path / "e.npz", x=np.zeros((2, 1)), y=np.zeros(2, dtype=np.int64))
     own_phone(tmp_path, "our-phone")
     own, shipped = plan(tmp_path, '"our-phone"'), plan(tmp_path, '"redmi-5a"')
-    assert [d.path for d in own.data if d.role == "our-phone profile"] == ["devices/our-phone.toml"]
-    assert not any("profile" in data.role for data in shipped.data)
+    assert "devices/our-phone.toml" in {data.path for data in own.data}
+    assert not any("devices" in data.path for data in shipped.data)
     own_phone(tmp_path, "our-phone", title="Another phone")
     assert plan(tmp_path, '"our-phone"').digest != own.digest
     assert plan(tmp_path, '"redmi-5a"').digest == shipped.digest
@@ -120,3 +124,36 @@ def test_a_fleet_file_that_is_none_is_an_error_before_anything_is_built(
     with pytest.raises(ConfigError) as caught:
         plan(tmp_path, '"host"', '[fleet]\nfile = "fleet.toml"\n')
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "ok", "said"),
+    [
+        pytest.param(FLEET, True, "60 % of users by phone or class, as of 2026-11-01", id="good"),
+        pytest.param("", False, "fleet.toml: key 'percent' is missing", id="empty"),
+    ],
+)
+def test_the_doctor_reads_the_fleet(tmp_path: Path, content: str, ok: bool, said: str) -> None:
+    named = '[fleet]\nfile = "fleet.toml"\n'
+    (tmp_path / "weighin.toml").write_text(named, encoding="utf-8")
+    (tmp_path / "fleet.toml").write_text(content, encoding="utf-8")
+    [found] = [finding for finding in examine(tmp_path) if finding.what == "fleet"]
+    assert (found.ok, found.detail) == (ok, said)
+
+
+def test_promotion_is_held_against_the_fleet_of_todays_plan(tmp_path: Path) -> None:
+    np.savez(tmp_path / "e.npz", x=np.zeros((2, 1)), y=np.zeros(2, dtype=np.int64))
+    (tmp_path / "fleet.toml").write_text(FLEET, encoding="utf-8")
+    named = '[fleet]\nfile = "fleet.toml"\nat_least_percent = 60\n'
+    today = plan(tmp_path, '"host"', named)
+    policy = policy_of(open_project(tmp_path), today, (), None, NOW)
+    assert policy.fleet is not None
+    assert policy.fleet == today.fleet
+    assert fleet_objection((), policy) is not None
+
+
+def test_what_passed_for_too_few_users_is_no_success_of_a_sync() -> None:
+    held = Done(reference="m/1", passed=("int8.tflite",), held="40 % of users are served")
+    assert held.exit_code == 3
+    assert held.summary == "passed: int8.tflite; may not ship: 40 % of users are served"
+    assert Done(reference="m/1", passed=("int8.tflite",)).exit_code == 0

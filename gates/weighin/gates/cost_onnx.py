@@ -195,7 +195,7 @@ def _result_size(node: Any, inputs: list[Any]) -> float:
             return float(max((math.prod(a.t.dims) for a in node.attribute), default=0))
         case "ConstantOfShape" | "Expand":
             sides = [abs(int(side)) for side in inputs[-1].flatten()]
-            return math.prod(sides) * max((float(i.size) for i in inputs[:-1]), default=1.0)
+            return float(math.prod(sides)) * max((float(i.size) for i in inputs[:-1]), default=1.0)
         case "Range":
             start, limit, step = (float(i.flatten()[0]) for i in inputs)
             return abs(limit - start) / abs(step) if step else math.inf

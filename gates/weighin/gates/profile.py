@@ -60,6 +60,8 @@ OWN_FOLDER = "devices"
 """Beside ``weighin.toml``: the user's own profiles."""
 
 _SUFFIX = ".toml"
+_NOT_PROFILES = "prices-"
+"""What `weighin device fit --write` keeps in the same folder."""
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -77,7 +79,8 @@ def own_names(own: Path | None) -> tuple[str, ...]:
     """
     if own is None or not own.is_dir():
         return ()
-    names = sorted(path.stem for path in own.glob(f"*{_SUFFIX}") if path.is_file())
+    files = (path for path in own.glob(f"*{_SUFFIX}") if path.is_file())
+    names = sorted(path.stem for path in files if not path.name.startswith(_NOT_PROFILES))
     for name in names:
         check_name(name)
         if name == HOST:

@@ -14,6 +14,7 @@ from weighin.gates.core_design import CORE_DESIGNS, ISA_FLAGS
 from weighin.gates.cost import Arithmetic
 from weighin.gates.errors import ConfigError
 from weighin.gates.profile_record import (
+    RUNTIMES,
     Anchor,
     Battery,
     Calibration,
@@ -27,7 +28,6 @@ from weighin.gates.profile_record import (
     Tier,
 )
 from weighin.gates.toml_table import Table, near_names, number_of
-from weighin.gates.variant import Format
 
 MOST_CORES = 16
 
@@ -185,15 +185,21 @@ def _battery(table: Table) -> Battery:
 
 
 def _calibration(table: Table) -> Calibration:
-    table.only("runtime", "arithmetic", "threads", "kernels", "scale", "published")
+    table.only("runtime", "arithmetic", "threads", "kernels", "published")
     return Calibration(
-        runtime=table.one_of("runtime", Format),
+        runtime=_runtime(table),
         arithmetic=table.one_of("arithmetic", Arithmetic),
         threads=table.whole("threads", 1, MOST_CORES),
         kernels=table.text("kernels"),
-        scale=table.number("scale", 1e-9, 1e9),
         anchors=tuple(a for one in table.tables("published") for a in _anchors(one)),
     )
+
+
+def _runtime(table: Table) -> str:
+    value = table.text("runtime")
+    if value not in RUNTIMES:
+        raise ValueError(f"{table.key('runtime')}: unknown '{value}'{near_names(value, RUNTIMES)}")
+    return value
 
 
 def _anchors(table: Table) -> Iterable[Anchor]:

@@ -136,24 +136,26 @@ class Anchor:
     source: str
 
 
+RUNTIMES = (*(fmt.value for fmt in Format), "ncnn")
+"""Runtimes that a profile may have runs of."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """What ties a cost model to this phone, for one runtime, arithmetic and thread count.
 
     Attributes:
-        runtime: Runtime family whose files the number speaks of.
+        runtime: Runtime that made the runs: a format of weighin's, or ``ncnn``.
         arithmetic: ``float32`` or ``int8``.
         threads: Threads of the published runs. Runs with other thread counts are not mixed in.
         kernels: ``before_xnnpack`` or ``xnnpack``: which CPU kernels the published runs used.
-        scale: Milliseconds per cost unit, fitted to the anchors.
         anchors: The published runs.
     """
 
-    runtime: Format
+    runtime: str
     arithmetic: Arithmetic
     threads: int
     kernels: str
-    scale: float
     anchors: tuple[Anchor, ...]
 
 
@@ -193,10 +195,17 @@ class DeviceProfile:
     battery: Battery | None = None
     calibrations: tuple[Calibration, ...] = ()
 
-    def calibration(self, runtime: Format, arithmetic: Arithmetic) -> Calibration | None:
-        """The published runs for this runtime and arithmetic, if there are any."""
+    def calibration(
+        self, runtime: str, arithmetic: Arithmetic, threads: int | None = None
+    ) -> Calibration | None:
+        """The published runs for this runtime and arithmetic, if there are any.
+
+        Without ``threads``, the ones that stand first in the profile.
+        """
         fitting = (
-            c for c in self.calibrations if c.runtime is runtime and c.arithmetic is arithmetic
+            c
+            for c in self.calibrations
+            if (c.runtime, c.arithmetic) == (runtime, arithmetic) and threads in (None, c.threads)
         )
         return next(fitting, None)
 

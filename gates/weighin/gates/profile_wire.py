@@ -90,7 +90,6 @@ def _calibration(calibration: Calibration) -> Iterable[str]:
     yield f"arithmetic = {_text(calibration.arithmetic)}"
     yield f"threads = {calibration.threads}"
     yield f"kernels = {_text(calibration.kernels)}"
-    yield f"scale = {calibration.scale!r}"
     for run in _runs(calibration.anchors):
         yield "\n[[calibrations.published]]"
         yield f"source = {_text(run[0].source)}"

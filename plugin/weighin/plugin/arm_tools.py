@@ -38,8 +38,16 @@ class Apt:
     architecture: str
 
     @classmethod
-    def here(cls, folder: Path, suite: str, mirror: str = MIRROR, retries: int = 2) -> "Apt":
-        """Prepare apt for one suite of Debian.
+    def here(
+        cls,
+        folder: Path,
+        suite: str,
+        mirror: str = MIRROR,
+        retries: int = 2,
+        *,
+        sources: bool = False,
+    ) -> "Apt":
+        """Prepare apt for one suite of Debian; with ``sources``, for source packages only.
 
         Raises:
             SetupError: this machine has no apt, or not Debian's keys.
@@ -48,14 +56,15 @@ class Apt:
         if missing or not KEYRING.is_file():
             what = ", ".join(missing) or f"{KEYRING} (package debian-archive-keyring)"
             raise SetupError(f"the emulated ARM machine needs {what}; {_OFFLINE}")
-        architecture = _run(("dpkg", "--print-architecture"), "ask dpkg").strip()
+        architecture = run_tool(("dpkg", "--print-architecture"), "ask dpkg").strip()
         known = dict.fromkeys((architecture, "arm64"))
         for name in ("lists/partial", "cache/archives/partial", "apt.conf.d", "preferences.d"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
-        source = f"deb [arch={','.join(known)} signed-by={KEYRING}] {mirror} {suite} main\n"
+        kind, options = ("deb-src", "") if sources else ("deb", f"arch={','.join(known)} ")
+        source = f"{kind} [{options}signed-by={KEYRING}] {mirror} {suite} main\n"
         (folder / "sources.list").write_text(source)
-        network = _run(("apt-config", "dump"), "read apt's settings")
+        network = run_tool(("apt-config", "dump"), "read apt's settings")
         (folder / "apt.conf").write_text(apt_settings(folder, tuple(known), network, retries))
         return cls(folder=folder, architecture=architecture)
 
@@ -77,9 +86,18 @@ class Apt:
         self._apt("download", *packages, what=f"fetch {len(packages)} Debian packages")
         return tuple(sorted(set(self.folder.glob("*.deb")) - before))
 
+    def source(self, package: str) -> tuple[Path, ...]:
+        """Fetch a source package, whose digests apt checks against the lists.
+
+        Raises:
+            SetupError: it cannot be fetched.
+        """
+        self._apt("--download-only", "source", package, what=f"fetch the source of {package}")
+        return tuple(sorted(self.folder.glob(f"{package}_*")))
+
     def _apt(self, *words: str, what: str) -> None:
         environ = {**os.environ, "APT_CONFIG": str(self.folder / "apt.conf"), "LC_ALL": "C.UTF-8"}
-        _run(("apt-get", "-qq", *words), what, cwd=self.folder, environ=environ)
+        run_tool(("apt-get", "-qq", *words), what, cwd=self.folder, environ=environ)
 
 
 def apt_settings(folder: Path, architectures: Sequence[str], dump: str, retries: int = 2) -> str:
@@ -115,7 +133,7 @@ def unpack_deb(package: Path, folder: Path) -> None:
         SetupError: it cannot be unpacked.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _run(("dpkg-deb", "-x", str(package), str(folder)), f"unpack {package.name}")
+    run_tool(("dpkg-deb", "-x", str(package), str(folder)), f"unpack {package.name}")
 
 
 def download_wheels(wanted: Mapping[str, str], folder: Path, python: str) -> tuple[Path, ...]:
@@ -132,7 +150,7 @@ def download_wheels(wanted: Mapping[str, str], folder: Path, python: str) -> tup
         *("--python-version", python, *platforms, "--dest", str(folder)),
         *(f"{name}=={version}" for name, version in wanted.items()),
     )
-    _run(command, f"fetch the aarch64 wheels of {', '.join(wanted)}")
+    run_tool(command, f"fetch the aarch64 wheels of {', '.join(wanted)}")
     return tuple(sorted(folder.glob("*.whl")))
 
 
@@ -147,17 +165,22 @@ def first_start(emulator: Path, root: Path, python: Path, modules: Sequence[str]
         lib.symlink_to("usr/lib")
     code = "\n".join(f"import {module}" for module in modules)
     command = (str(emulator), "-cpu", "cortex-a53", "-L", str(root), str(python), "-I", "-c", code)
-    _run(command, "start Python in the emulator")
+    run_tool(command, "start Python in the emulator")
 
 
-def _run(
+def run_tool(
     command: Sequence[str],
     what: str,
     *,
     cwd: Path | None = None,
     environ: Mapping[str, str] | None = None,
+    seconds: float = _SECONDS,
 ) -> str:
-    """What a program printed; the last thing it complained about if it failed."""
+    """What a program printed; the last thing it complained about if it failed.
+
+    Raises:
+        SetupError: it failed, is not there, or took too long; the message says what to do.
+    """
     try:
         done = subprocess.run(
             list(command),
@@ -168,12 +191,12 @@ def _run(
             check=False,
             text=True,
             errors="replace",
-            timeout=_SECONDS,
+            timeout=seconds,
         )
     except FileNotFoundError as error:
         raise SetupError(f"could not {what}: {command[0]} is not installed; {_OFFLINE}") from error
     except subprocess.TimeoutExpired as error:
-        raise SetupError(f"could not {what} within {_SECONDS} s; {_OFFLINE}") from error
+        raise SetupError(f"could not {what} within {seconds:g} s; {_OFFLINE}") from error
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith(("E:", "ERROR:"))]

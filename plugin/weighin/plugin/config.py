@@ -83,12 +83,15 @@ class GateConfig:
         confidence: One-sided: how sure each end of every interval must be on its own side.
         sequential: Whether accuracy is looked at while rows come in, and stops when decided.
         seed: Of the order in which rows are looked at.
+        emulate: Whether latency on phones comes from the instructions that a file's ARM kernels
+            execute, where that is known to be nearer (`weighin doctor --arm --counter` first).
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     sequential: bool = False
     seed: int = 0
+    emulate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from weighin.gates.child import can_isolate
 from weighin.gates.errors import ConfigError
 from weighin.plugin.evidence_keys import try_key
+from weighin.plugin.planning import fleet_of
 from weighin.plugin.project import Project, open_project
 from weighin.registry.keys import KeyRole
 
@@ -49,6 +50,7 @@ def examine(start: Path) -> tuple[Finding, ...]:
         *_packages(),
         _hook(project),
         _models(project),
+        *_fleet(project),
         _dvc(project),
         _keys(project),
         _evidence_key(project),
@@ -95,6 +97,19 @@ def _models(project: Project) -> Finding:
     if missing:
         return Finding(what="models", ok=False, detail=f"no data file for {', '.join(missing)}")
     return Finding(what="models", ok=True, detail=", ".join(names))
+
+
+def _fleet(project: Project) -> Iterator[Finding]:
+    """Who the users are, where `weighin.toml` says that somebody counted them."""
+    try:
+        fleet = fleet_of(project)
+    except ConfigError as error:
+        yield Finding(what="fleet", ok=False, detail=str(error))
+        return
+    if fleet is not None:
+        counted = 100 - fleet.other_percent
+        detail = f"{counted:g} % of users by phone or class, as of {fleet.as_of.isoformat()}"
+        yield Finding(what="fleet", ok=True, detail=detail)
 
 
 def _dvc(project: Project) -> Finding:

@@ -20,6 +20,7 @@ from weighin.gates.dominance import with_dominance
 from weighin.gates.errors import DataError, SourceError
 from weighin.gates.variant import BuildFailure, Variant
 from weighin.gates.weigh_in import WeighIn
+from weighin.plugin.arm_counter import twin_place
 from weighin.plugin.arm_setup import machine_folder
 from weighin.plugin.auto import Choice, Paths, SearchRequest, choose
 from weighin.plugin.builder import BuildRequest, build_variants
@@ -254,6 +255,7 @@ def _scales(job: Job, reference: Reference) -> Scales:
         moment=job.moment,
         settings=job.settings,
         arm=machine_folder(os.environ, Path.home()),
+        twin=twin_place(os.environ, Path.home()) if job.project.config.gate.emulate else None,
     )
 
 

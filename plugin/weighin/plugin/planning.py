@@ -6,14 +6,15 @@ from pathlib import Path
 
 from weighin.gates.data import Role
 from weighin.gates.data_check import digest_of, suite_digests
-from weighin.gates.devices.phone.runs_file import runs_path
+from weighin.gates.devices.coefficients import file_name
+from weighin.gates.devices.phone_run import SUFFIX
 from weighin.gates.digest import sha256_of
 from weighin.gates.errors import ConfigError
 from weighin.gates.fleet import Fleet
 from weighin.gates.fleet_file import parse_fleet
 from weighin.gates.meters.quality import Quality
 from weighin.gates.metric import Metric
-from weighin.gates.profile import OWN_FOLDER, all_profiles
+from weighin.gates.profile import OWN_FOLDER, all_profiles, own_names
 from weighin.gates.weigh_in import DataDigest
 from weighin.plugin.config import FILE_NAME
 from weighin.plugin.plan import Plan, make_plan
@@ -71,17 +72,17 @@ def _fleet_file(project: Project) -> Iterator[DataDigest]:
 
 
 def _own_phones(project: Project, model: str) -> Iterator[DataDigest]:
-    """The user's own profiles of the devices, and runs on them: both decide what is known."""
+    """The user's own profiles of the devices, runs on any phone and fits: all decide a number."""
     folder = project.root / OWN_FOLDER
-    for device in project.config.model(model).devices:
-        for role, path in (
-            ("profile", folder / f"{device}.toml"),
-            ("runs", runs_path(folder, device)),
-        ):
-            if path.is_file():
-                named = path.relative_to(project.root).as_posix()
-                digest = sha256_of(path)
-                yield DataDigest(role=f"{device} {role}", path=named, sha256=digest, rows=0)
+    own, devices = own_names(folder), project.config.model(model).devices
+    profiles = [folder / f"{device}.toml" for device in devices if device in own]
+    runs = sorted(folder.glob(f"*{SUFFIX}"))
+    fits = sorted(folder.glob(file_name("*")))
+    for role, paths in (("profile", profiles), ("runs", runs), ("fit", fits)):
+        for path in paths:
+            name = path.name.removesuffix(SUFFIX).removesuffix(".toml")
+            named = path.relative_to(project.root).as_posix()
+            yield DataDigest(role=f"{name} {role}", path=named, sha256=sha256_of(path), rows=0)
 
 
 def quality_of(project: Project, plan: Plan) -> Quality:

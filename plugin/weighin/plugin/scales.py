@@ -7,6 +7,7 @@ from weighin.gates.belief import Moment
 from weighin.gates.child import Limits
 from weighin.gates.devices.bench import Candidate, HostSettings
 from weighin.gates.variant import Variant
+from weighin.plugin.twin import TwinPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Scales:
         moment: When, and how old a reading may be.
         settings: How this machine measures.
         arm: Where the emulated ARM machine is, if files may be run on one.
+        twin: Where instructions are counted, if latency on phones may come from them.
     """
 
     root: Path
@@ -32,6 +34,7 @@ class Scales:
     moment: Moment
     settings: HostSettings
     arm: Path | None = None
+    twin: TwinPlace | None = None
 
 
 def candidate_of(variant: Variant, root: Path) -> Candidate:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 
 from weighin.gates.belief import Subject
-from weighin.gates.devices.bench import Candidate
+from weighin.gates.devices.bench import Bench, Candidate
 from weighin.gates.devices.host import HOST_METRICS, measure_host
 from weighin.gates.judge import judge
 from weighin.gates.measurement import Reading
@@ -19,8 +19,10 @@ from weighin.plugin.phones import PREDICTED, Phones
 from weighin.plugin.plan import Plan
 from weighin.plugin.regression import Against, against_release
 from weighin.plugin.scales import Scales, candidate_of
+from weighin.plugin.twin import Counting, twin_latency, with_twin
 
 _ARM = Metric.ARM_DISAGREEMENT_PERCENT
+_TWIN_STEP = "count ARM instructions"
 _ARM_STEP = "run ARM kernels"
 GATE_METRICS = (*HOST_METRICS, _ARM)
 """What the gate measures; a search leaves some of it out."""
@@ -55,13 +57,15 @@ def weigh_variants(
         scales.root / OWN_FOLDER, plan.settings.use, scales.moment.now, scales.moment.max_age
     )
     arm = _on_arm(candidates, phones, plan, scales, progress) if _ARM in metrics else {}
-    return judge_variants(variants, here, arm, phones, plan, scales, progress, offer)
+    twins = _on_twins(candidates, phones, plan, scales, progress)
+    return judge_variants(variants, here, arm, twins, phones, plan, scales, progress, offer)
 
 
 def judge_variants(
     variants: Sequence[Variant],
     here: Mapping[str, tuple[Reading, ...]],
     arm: Mapping[tuple[str, str], Reading],
+    twins: Mapping[tuple[str, str], Reading],
     phones: Phones,
     plan: Plan,
     scales: Scales,
@@ -74,13 +78,17 @@ def judge_variants(
         variants: The files.
         here: By label, what this machine measured.
         arm: By label and device, what ARM kernels said.
+        twins: By label and device, what counted instructions said of the latency.
         phones: Predicts.
         plan: Names devices and budgets.
         scales: What is weighed with.
         progress: Told of finished children, where files are compared with the release.
         offer: What the channel offers; ``None`` where nothing is compared with it.
     """
-    known = {one.label: _known(one, here[one.label], arm, phones, plan, scales) for one in variants}
+    known = {
+        one.label: _known(one, here[one.label], arm, twins, phones, plan, scales)
+        for one in variants
+    }
     against = against_release(variants, known, plan, scales, phones, progress, offer)
     return tuple(_result(one, known[one.label], against, plan, scales) for one in variants)
 
@@ -113,10 +121,41 @@ def _on_arm(
     return readings
 
 
+def _on_twins(
+    candidates: Sequence[Candidate], phones: Phones, plan: Plan, scales: Scales, progress: Progress
+) -> Mapping[tuple[str, str], Reading]:
+    """Latency from counted instructions by label and device, where it is asked for."""
+    devices = [device for device in plan.devices if device != HOST]
+    if scales.twin is None or not devices or not candidates:
+        return {}
+    counting = Counting(place=scales.twin, bench=_twin_bench(scales))
+    readings = dict[tuple[str, str], Reading]()
+    for number, one in enumerate(candidates):
+        progress(_TWIN_STEP, number, len(candidates))
+        for device in devices:
+            profile, now = phones.profile(device), scales.moment.now
+            readings[one.label, device] = twin_latency(one, profile, counting, now)
+    progress(_TWIN_STEP, len(candidates), len(candidates))
+    return readings
+
+
+def _twin_bench(scales: Scales) -> Bench:
+    workdir = scales.workdir / "twin"
+    return Bench(
+        workdir=workdir,
+        evaluation=workdir,
+        inputs=workdir,
+        limits=scales.limits,
+        settings=scales.settings,
+        tick=lambda _what: None,
+    )
+
+
 def _known(
     variant: Variant,
     here: tuple[Reading, ...],
     arm: Mapping[tuple[str, str], Reading],
+    twins: Mapping[tuple[str, str], Reading],
     phones: Phones,
     plan: Plan,
     scales: Scales,
@@ -126,6 +165,9 @@ def _known(
     for device in plan.devices:
         if device != HOST:
             known[device] = _on_phone(variant, device, here, phones, scales)
+        twin = twins.get((variant.label, device))
+        if twin is not None and not phones.is_measured(variant.sha256, device):
+            known[device] = with_twin(known[device], twin)
         measured = {reading.metric for reading in known[device]}
         if (variant.label, device) in arm and _ARM not in measured:
             known[device] = (*known[device], arm[variant.label, device])

@@ -1,12 +1,14 @@
 """An emulator that tells the truth or a lie, and the real one where it is set up."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from weighin.gates.arm.counter import Counter, open_counter, write_counter_manifest
 from weighin.gates.arm.machine import (
     Machine,
     Manifest,
@@ -40,12 +42,14 @@ if LIE == "says nothing":
 import numpy as np
 from pathlib import Path
 from weighin.gates.arm.cores import CORES
+from weighin.gates.arm.counter import COUNTING_CORES
 from weighin.gates.arm.instructions import trials
 from weighin.gates.arm.known import known_models
 from weighin.gates.child import append_result, read_job
 from weighin.gates.variant import Format
 
-CORE = next(core for core in CORES if core.cpu == sys.argv[sys.argv.index("-cpu") + 1])
+CPU = sys.argv[sys.argv.index("-cpu") + 1]
+CORE = next(core for core in (*CORES, *COUNTING_CORES) if core.cpu == CPU)
 BITS = {{"dotprod": 1 << 20, "fp16": 1 << 10}}
 module, path = sys.argv[-2:]
 job, results = read_job(Path(path))
@@ -83,6 +87,29 @@ def known(items):
         append_result(results, {{"label": item["label"], "done": True}})
 
 
+def count():
+    steps = 32768
+    names = ("load", "store", "vector_load", "vector_store", "float_mac", "integer_mac", "vector")
+    line = dict.fromkeys((*names, "scalar_float", "missed_32k", "missed_512k"), steps)
+    line |= {{"integer": steps + 10, "branch": steps + 3, "missed_2m": 0}}
+    if LIE == "counts one too few":
+        line["float_mac"] -= 1
+    if LIE == "sees no cache":
+        line["missed_32k"] = 0
+    count = 2 if "loop" in job else len(job["files"])
+    lines = [line | {{"number": number}} for number in range(count)]
+    if LIE == "counts twice":
+        lines *= 2
+    if LIE == "counts nothing":
+        lines = []
+    if LIE == "counts words":
+        lines[-1]["load"] = "many"
+    if LIE == "crashes on files" and "files" in job:
+        os.abort()
+    out = Path(sys.argv[sys.argv.index("-plugin") + 1].partition("out=")[2])
+    out.write_text("".join(json.dumps(one) + "\\n" for one in lines))
+
+
 def artifacts():
     subprocess.run([sys.executable, "-I", "-m", module, path], check=True)
     for item in job["variants"]:
@@ -104,6 +131,8 @@ def artifacts():
 
 if module.endswith("probe"):
     probe()
+elif module.endswith("count_child"):
+    count()
 elif "known-" in path:
     known(job["variants"])
 elif LIE == "crashes on files":
@@ -152,6 +181,34 @@ def bench(tmp_path: Path) -> Bench:
         settings=HostSettings(),
         tick=lambda _what: None,
     )
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Callable[[Machine], Counter]:
+    """A counter that is a machine's own emulator: the script counts too."""
+
+    def make(machine: Machine) -> Counter:
+        folder = tmp_path / "counter"
+        folder.mkdir(exist_ok=True)
+        shutil.copy2(machine.emulator, folder / "qemu-aarch64")
+        (folder / "counter.so").write_bytes(b"plugin")
+        write_counter_manifest(folder, {})
+        opened = open_counter(folder)
+        assert isinstance(opened, Counter)
+        return opened
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_counter() -> Counter:
+    """The counter of this computer; skipped, visibly, where there is none."""
+    from weighin.plugin.arm_counter import counter_folder
+
+    counter = open_counter(counter_folder(os.environ, Path.home()))
+    if isinstance(counter, NotReady):
+        pytest.skip(counter.reason)
+    return counter
 
 
 @pytest.fixture(scope="session")

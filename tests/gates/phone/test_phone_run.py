@@ -36,6 +36,7 @@ RUN = PhoneRun(
     runtime_version="2.3.0",
     tool_sha256="c" * 64,
     arithmetics=(Arithmetic.INT8,),
+    operators=("ADD", "CONV_2D"),
     terms=Terms(
         conv_macs=1,
         pointwise_macs=2,

@@ -83,7 +83,7 @@ def open_machine(folder: Path) -> Machine | NotReady:
         return not_set_up()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return NotReady(reason=_broken(folder, f"{MANIFEST} cannot be read: {error}"))
-    changed = _difference(manifest.files, dict(digests(folder)))
+    changed = difference(manifest.files, dict(digests(folder)))
     if changed is not None:
         return NotReady(reason=_broken(folder, changed))
     return Machine(
@@ -194,7 +194,7 @@ def make_view(machine: Machine, core: Core, view: Path, count: int = 1) -> None:
         (cores / name).write_text(text)
 
 
-def _difference(wanted: Mapping[str, str], found: Mapping[str, str]) -> str | None:
+def difference(wanted: Mapping[str, str], found: Mapping[str, str]) -> str | None:
     """The first file that is not as it should be, in words."""
     for name in sorted({*wanted, *found}):
         if name not in found:

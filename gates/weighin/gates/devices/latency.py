@@ -1,82 +1,51 @@
-"""From what a model costs to how long a phone takes, with the error seen on held-out networks.
+"""From what a model costs to how long a phone takes, with the error seen on held-out runs.
 
-The cost model is one line: ``scale x (dense MACs + a depthwise MACs + b bytes + c layers)``.
-``a, b, c`` are fitted to all published TFLite runs of one arithmetic, ``scale`` to the runs on
-one phone. ``python -m weighin.gates.devices.fit FOLDER`` reproduces every figure used here.
+Seven amounts of work, each times its price (:mod:`weighin.gates.devices.prices`). The phone's
+prices are settled by its own runs; the ends of the interval are the ones that held in
+:mod:`weighin.gates.devices.holdout`. ``weighin device fit`` reproduces every figure used here.
 
-What this module does not do: it extrapolates nothing. Beyond the largest network published for
-a phone, or for a mix of operators no published network has, there is a reason and no number.
+What this module does not do: it extrapolates nothing. For a model larger than every network that
+was learned from, or with a mix of work that none of them has, there is a reason and no number.
 """
 
 import dataclasses
+import functools
+import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
 
 from weighin.gates.cost import Arithmetic, Kind, Operator, Terms
-from weighin.gates.devices.networks import terms_of
-from weighin.gates.profile import Calibration
+from weighin.gates.devices.coefficients import Learned
+from weighin.gates.devices.holdout import Band
+from weighin.gates.devices.prices import Anchor, Effect, Prices, estimate, settle
 
 SLACK = 1.1
 """The same network, exported by another tool, may have a few operators more."""
 
+MEASURED_HERE = "measured"
+"""The kernels of runs that the user made: the ones in use."""
+
 _RARE = {Kind.GROUPED, Kind.TRANSPOSED, Kind.PRODUCT}
 
-COMMAND = "python -m weighin.gates.devices.fit ../shared/devices"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """Relative prices of the cost terms for one arithmetic, and the mixes they were seen in.
+class Rules:
+    """What is known of a runtime besides its prices.
 
     Attributes:
-        item_bytes: Bytes of one value.
-        depthwise: Price of a depthwise MAC, in dense MACs.
-        activation_byte: Price of a byte of activations moved.
-        layer: Price of an operator, in millions of dense MACs.
-        max_depthwise_share: Largest share of depthwise MACs among the fitted networks.
-        max_fully_connected_share: Largest share of fully connected MACs among them.
-    """
-
-    item_bytes: int
-    depthwise: float
-    activation_byte: float
-    layer: float
-    max_depthwise_share: float
-    max_fully_connected_share: float
-
-    def units(self, terms: Terms) -> float:
-        """Cost in units of a million dense multiply-adds."""
-        dense = terms.macs - terms.depthwise_macs
-        moved = self.activation_byte * terms.activation_bytes
-        return (dense + self.depthwise * terms.depthwise_macs + moved) / 1e6 + (
-            self.layer * terms.layers
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostModel:
-    """Everything fitted, for one runtime.
-
-    Attributes:
-        shapes: One per arithmetic.
-        band_lower: Smallest actual / predicted of any network whose family was held out.
-        band_upper: Largest such ratio.
         dominance: Most that a network took in excess of one at least as large in every term.
         p90_over_mean: Published times are means; the p90 lies at most this much higher.
         newer_kernels: How far today's default kernels undercut older published times, by
             arithmetic and generation of the published runs; 0 where nobody published a pair.
         float16_kernels: How far native float16 arithmetic undercuts float32.
-        calibrated_operators: Operators that the fitted networks consist of.
+        calibrated_operators: Operators that the learned networks consist of.
         movement_operators: Operators that only move or rescale values.
         movement_charge: How many times the bytes of those are charged.
         movement_share: Largest share of all moved bytes that they may have.
     """
 
-    shapes: tuple[tuple[Arithmetic, Shape], ...]
-    band_lower: float
-    band_upper: float
     dominance: float
     p90_over_mean: float
     newer_kernels: tuple[tuple[str, Arithmetic, float], ...]
@@ -86,18 +55,10 @@ class CostModel:
     movement_charge: float
     movement_share: float
 
-    def shape(self, arithmetic: Arithmetic) -> Shape | None:
-        """Prices for one arithmetic; ``None`` if no network of it was published."""
-        return dict(self.shapes).get(arithmetic)
-
-    def undercut(self, calibration: Calibration) -> float:
-        """Factor on the lower end for kernels newer than the published runs."""
-        found = (
-            factor
-            for kernels, arithmetic, factor in self.newer_kernels
-            if (kernels, arithmetic) == (calibration.kernels, calibration.arithmetic)
-        )
-        return next(found, 0.0)
+    def undercut(self, kernels: str, arithmetic: Arithmetic) -> float:
+        """Factor on the lower end for kernels newer than those of the published runs."""
+        found = (f for k, a, f in self.newer_kernels if (k, a) == (kernels, arithmetic))
+        return next(found, 1.0 if kernels == MEASURED_HERE else 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,23 +71,25 @@ class Latency:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """An anchor with the terms of its network."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """The runs that settle a phone's prices, for one runtime, arithmetic and thread count.
 
-    terms: Terms
-    mean_ms: float
-    model: str
+    Attributes:
+        anchors: Networks that ran on it, with their amounts and mean latencies.
+        kernels: Which kernels ran them.
+    """
+
+    anchors: tuple[Anchor, ...]
+    kernels: str
 
 
-def load_cost_model() -> CostModel:
-    """The shipped figures for LiteRT."""
+@functools.cache
+def load_rules() -> Rules:
+    """The shipped rules for LiteRT."""
     file = resources.files("weighin.gates.devices") / "litert.toml"
     raw = tomllib.loads(file.read_text("utf-8"))
-    return CostModel(
-        shapes=tuple((Arithmetic(name), _shape(t)) for name, t in raw["shapes"].items()),
-        band_lower=float(raw["band"]["lower"]),
-        band_upper=float(raw["band"]["upper"]),
+    return Rules(
         dominance=float(raw["dominance"]["factor"]),
         p90_over_mean=float(raw["p90_over_mean"]["factor"]),
         newer_kernels=tuple(
@@ -141,116 +104,113 @@ def load_cost_model() -> CostModel:
     )
 
 
-def _shape(table: dict[str, Any]) -> Shape:
-    return Shape(
-        item_bytes=int(table["item_bytes"]),
-        depthwise=float(table["depthwise"]),
-        activation_byte=float(table["activation_byte"]),
-        layer=float(table["layer"]),
-        max_depthwise_share=float(table["max_depthwise_share"]),
-        max_fully_connected_share=float(table["max_fully_connected_share"]),
-    )
-
-
-def unknown_operators(model: CostModel, operators: tuple[Operator, ...]) -> tuple[str, ...]:
-    """Names of operators that no fitted network contains and that do more than move values."""
-    allowed = {*model.calibrated_operators, *model.movement_operators}
+def unknown_operators(rules: Rules, operators: Sequence[Operator]) -> tuple[str, ...]:
+    """Names of operators that no learned network contains and that do more than move values."""
+    allowed = {*rules.calibrated_operators, *rules.movement_operators}
     unseen = {op.name for op in operators} - allowed
     rare = {f"{op.name} ({op.kind})" for op in operators if op.kind in _RARE}
     return tuple(sorted(unseen | rare))
 
 
-def charged(model: CostModel, operators: tuple[Operator, ...], terms: Terms) -> Terms | None:
+def charged(rules: Rules, operators: Sequence[Operator], terms: Terms) -> Terms | None:
     """Terms with bytes of mere movement charged dearer; ``None`` if there are too many of them."""
-    movement = sum(op.moved_bytes for op in operators if op.name in model.movement_operators)
-    if movement > model.movement_share * terms.activation_bytes:
+    movement = sum(op.moved_bytes for op in operators if op.name in rules.movement_operators)
+    if movement > rules.movement_share * terms.activation_bytes:
         return None
-    surcharge = round((model.movement_charge - 1) * movement)
+    surcharge = round((rules.movement_charge - 1) * movement)
     return dataclasses.replace(terms, activation_bytes=terms.activation_bytes + surcharge)
 
 
-def predict_latency(model: CostModel, calibration: Calibration, terms: Terms) -> Latency | str:
-    """p90 latency of a model with these terms, or why there is none.
+def predict_mean(
+    learned: Learned, phone: Phone, amounts: Sequence[float], effect: Effect | None = None
+) -> Latency | str:
+    """Mean latency with its 90 % band, or why there is none.
 
-    Three cases, by where the model's cost lies among the phone's published networks: above
-    the largest, none; between smallest and largest, the cost model with its held-out band;
-    below the smallest, no more than the quickest network that is larger in every term.
+    Args:
+        learned: What other phones taught.
+        phone: The phone's own runs.
+        amounts: The model's, in the order of :data:`weighin.gates.devices.prices.TERMS`.
+        effect: What the model takes beyond its terms, if it ran on other phones.
     """
-    shape = model.shape(calibration.arithmetic)
-    if shape is None:
-        return f"no published {calibration.arithmetic} run to learn from"
-    known = _known(calibration, shape.item_bytes)
-    units = shape.units(terms)
-    costs = [shape.units(k.terms) for k in known]
-    if units > SLACK * max(costs):
-        largest = known[costs.index(max(costs))].model
-        return f"larger than {largest}, the largest network published for this phone"
-    if units < min(costs):
-        return _by_dominance(model, known, terms, calibration.scale * units)
-    return _mix(shape, known, terms) or _by_cost(model, calibration, calibration.scale * units)
-
-
-def _known(calibration: Calibration, item_bytes: int) -> list[_Known]:
-    known: list[_Known] = []
-    for anchor in calibration.anchors:
-        terms = terms_of(anchor.model, item_bytes)
-        if terms is None:
-            raise ValueError(f"anchor {anchor.model} is no network that weighin can lay out")
-        known.append(_Known(terms, anchor.mean_ms, anchor.model))
-    return known
-
-
-def _mix(shape: Shape, known: list[_Known], terms: Terms) -> str | None:
-    """Why the mix of operators is unlike any published network; ``None`` if it is not."""
-    if terms.depthwise_macs > shape.max_depthwise_share * terms.macs:
-        return "more of its work is depthwise than in any published network"
-    if terms.fully_connected_macs > shape.max_fully_connected_share * terms.macs:
-        return "more of its work is fully connected than in any published network"
-    if terms.weight_bytes > SLACK * max(k.terms.weight_bytes for k in known):
-        return "more weights than any network published for this phone"
-    return None
-
-
-def _by_cost(model: CostModel, calibration: Calibration, mean_ms: float) -> Latency:
+    if effect is None and (reason := learned.reach.refusal(learned.prior, amounts)):
+        return reason
+    guess = estimate(learned.prior, settled(learned, phone), amounts, effect)
+    band, kind = _band(learned, effect)
     return Latency(
-        value_ms=mean_ms,
-        lower_ms=mean_ms * model.band_lower * model.undercut(calibration),
-        upper_ms=mean_ms * model.band_upper * model.p90_over_mean,
-        rule=f"cost model, band x{model.band_lower} to x{model.band_upper} (worst held-out family)",
+        value_ms=math.exp(guess.log_ms),
+        lower_ms=math.exp(guess.log_ms - band.below * guess.deviation),
+        upper_ms=math.exp(guess.log_ms + band.above * guess.deviation),
+        rule=f"prices of {len(learned.devices)} phones and boards, settled by "
+        f"{len(phone.anchors)} runs on this one; the band held {kind} on phones left out",
     )
 
 
-def _by_dominance(
-    model: CostModel, known: list[_Known], terms: Terms, mean_ms: float
+def _band(learned: Learned, effect: Effect | None) -> tuple[Band, str]:
+    if effect is None:
+        return learned.new, "networks of families never seen"
+    if effect.variance > 0:
+        return learned.transferred, "networks measured on one other phone"
+    return learned.known, "networks known from other phones"
+
+
+def predict_latency(
+    rules: Rules,
+    learned: Learned,
+    phone: Phone,
+    arithmetic: Arithmetic,
+    amounts: Sequence[float],
+    effect: Effect | None = None,
 ) -> Latency | str:
-    larger = [k for k in known if _within(terms, k.terms)]
+    """p90 latency of a model on today's kernels, or why there is none.
+
+    A model smaller than every learned network takes no more than the quickest network on the phone
+    that is larger in every term.
+    """
+    too_small = (learned.reach.size(learned.prior, amounts) or "").startswith("smaller")
+    if too_small and effect is None:
+        return _by_dominance(rules, learned, phone, amounts)
+    mean = predict_mean(learned, phone, amounts, effect)
+    if isinstance(mean, str):
+        return mean
+    return dataclasses.replace(
+        mean,
+        lower_ms=mean.lower_ms * rules.undercut(phone.kernels, arithmetic),
+        upper_ms=mean.upper_ms * rules.p90_over_mean,
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def settled(learned: Learned, phone: Phone) -> Prices:
+    """The phone's prices; kept, because every model on the phone needs them."""
+    return settle(learned.prior, phone.anchors)
+
+
+def _by_dominance(
+    rules: Rules, learned: Learned, phone: Phone, amounts: Sequence[float]
+) -> Latency | str:
+    larger = [a for a in phone.anchors if _within(amounts, a.amounts)]
     if not larger:
         return (
             "smaller than every network published for this phone in total, but not in every term, "
             "so none of them bounds it"
         )
-    bound = min(larger, key=lambda k: k.mean_ms)
-    upper = bound.mean_ms * model.dominance * model.p90_over_mean
+    bound = min(larger, key=lambda a: a.mean_ms)
+    upper = bound.mean_ms * rules.dominance * rules.p90_over_mean
+    guess = estimate(learned.prior, settled(learned, phone), amounts, None)
     return Latency(
-        value_ms=min(mean_ms, upper),
+        value_ms=min(math.exp(guess.log_ms), upper),
         lower_ms=0.0,
         upper_ms=upper,
-        rule=f"smaller in every term than {bound.model}, which took {bound.mean_ms} ms",
+        rule=f"smaller in every term than {bound.network}, which took {bound.mean_ms} ms",
     )
 
 
-def _within(terms: Terms, other: Terms) -> bool:
-    """Whether ``terms`` is at most ``other`` in every term."""
-    return all(a <= b for a, b in zip(dominance_key(terms), dominance_key(other), strict=True))
+def _within(amounts: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether ``amounts`` is at most ``other`` in every term."""
+    return all(a <= b for a, b in zip(dominance_key(amounts), dominance_key(other), strict=True))
 
 
-def dominance_key(terms: Terms) -> tuple[int, ...]:
+def dominance_key(amounts: Sequence[float]) -> tuple[float, ...]:
     """What must all be smaller: dense and depthwise MACs, activations, weights, layers."""
-    dense = terms.macs - terms.depthwise_macs
-    return (
-        dense,
-        terms.depthwise_macs,
-        terms.activation_bytes,
-        terms.weight_bytes,
-        terms.layers,
-    )
+    conv, pointwise, depthwise, connected, *rest = amounts
+    return (conv + pointwise + connected, depthwise, *rest)

@@ -122,8 +122,9 @@ _V3_SMALL = (
 def mobilenet_v3(walk: Walk, width: float, size: int, *, large: bool, plain: bool) -> None:
     """Howard et al. 2019, arXiv:1905.02244, tables 1 and 2; ``plain`` is "minimalistic"."""
     x = _activate(walk, walk.conv(Map(size, size, 3), 16, 3, 2), not plain)
+    into = 16  # channels before the block at width 1: hidden ones are a multiple of the real ones
     for kernel, hidden, out, squeeze, swish, stride in _V3_LARGE if large else _V3_SMALL:
-        inner = _divisible(hidden * width) if hidden != 16 else x.c
+        inner = _divisible(x.c * hidden / into)
         block = Bottleneck(
             hidden=inner,
             out=_divisible(out * width),
@@ -132,7 +133,7 @@ def mobilenet_v3(walk: Walk, width: float, size: int, *, large: bool, plain: boo
             squeeze=0 if plain or not squeeze else _divisible(inner / 4),
             swish=bool(swish) and not plain,
         )
-        x = _bottleneck(walk, x, block)
+        x, into = _bottleneck(walk, x, block), out
     x = _activate(walk, walk.conv(x, 6 * x.c), not plain)
     x = _activate(walk, walk.conv(walk.mean(x), 1280 if large else 1024), not plain)
     walk.pointwise_op(walk.conv(x, 1001))

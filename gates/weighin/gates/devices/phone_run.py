@@ -49,6 +49,7 @@ class PhoneRun:
         runtime_version: The runtime's version, as whoever built the tool says; empty if unknown.
         tool_sha256: The tool that was run.
         arithmetics: The kernels that the model's multiplying operators run.
+        operators: Names of its operators, each once, sorted.
         terms: What the model costs, so that the run can calibrate the phone; ``None`` if it
             cannot be counted.
         threads: Threads of the runtime.
@@ -81,6 +82,7 @@ class PhoneRun:
     runtime_version: str
     tool_sha256: str
     arithmetics: tuple[Arithmetic, ...]
+    operators: tuple[str, ...]
     terms: Terms | None
     threads: int
     cores: str
@@ -130,6 +132,7 @@ def run_to_line(run: PhoneRun) -> str:
         **{name: getattr(run, name) for name in _TEXTS},
         "format": run.format.value,
         "arithmetics": [one.value for one in run.arithmetics],
+        "operators": list(run.operators),
         "terms": None if run.terms is None else _terms_to_json(run.terms),
         "partitions": [_partition_to_json(one) for one in run.partitions],
         **{name: _figure_to_json(getattr(run, name)) for name in _FIGURES},
@@ -170,6 +173,7 @@ def run_from_json(document: object) -> PhoneRun:
         runtime_version=wire.text_of(found, "runtime_version"),
         tool_sha256=wire.text_of(found, "tool_sha256"),
         arithmetics=tuple(Arithmetic(str(one)) for one in wire.list_of(found, "arithmetics")),
+        operators=tuple(str(one) for one in wire.list_of(found, "operators")),
         terms=None if terms is None else _terms_from_json(terms),
         threads=wire.whole_of(found, "threads"),
         cores=wire.text_of(found, "cores"),

@@ -1,34 +1,37 @@
 """Predicted readings for a phone that nobody has at hand, or the reason why there are none.
 
-Pure: a profile, a cost and the time go in, readings come out. Every number carries origin
-``predicted`` and the band that held-out measurements earned.
+Pure: a profile, a cost, the user's own runs and the time go in, readings come out. Every number
+carries the band that held-out measurements earned, and its origin: ``predicted``, or
+``transferred`` where the file was measured on another phone.
 
 What this module does not do: it never guesses. A runtime, an arithmetic or an operator without
 published measurements on the phone gets no number, and neither does peak memory: the only
 public figures of CPU runs are smaller than the weights they ran with.
 """
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from weighin.gates.cost import Arithmetic, ModelCost
+from weighin.gates.devices.basis import LEAST_ANCHORS, Basis, OwnRuns, basis_of, effect_of
+from weighin.gates.devices.coefficients import COMMAND, Coefficients, Learned, load_coefficients
 from weighin.gates.devices.latency import (
-    COMMAND,
-    CostModel,
     Latency,
+    Rules,
     charged,
-    load_cost_model,
+    load_rules,
     predict_latency,
     unknown_operators,
 )
 from weighin.gates.devices.predict_energy import battery_of, predict_energy
+from weighin.gates.devices.prices import amounts_of
 from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.metric import Metric, Origin
-from weighin.gates.profile import HOST, Calibration, DeviceProfile
+from weighin.gates.profile import HOST, DeviceProfile
 from weighin.gates.usage import Usage
 from weighin.gates.variant import Format
 
-LEAST_ANCHORS = 3
-"""Fewer published runs on a phone than this are no calibration (the ladder of origins)."""
+__all__ = ["LEAST_ANCHORS", "OwnRuns", "predict"]
 
 _COMPUTED_AS = {
     Arithmetic.FLOAT32: Arithmetic.FLOAT32,
@@ -46,6 +49,7 @@ def predict(
     runtime: str,
     usage: Usage | None,
     now: datetime,
+    own: OwnRuns | None = None,
 ) -> tuple[Reading, ...]:
     """Latency, memory, energy and battery of one artifact on one phone.
 
@@ -57,11 +61,15 @@ def predict(
         runtime: Runtime name and version the readings speak of.
         usage: How the app uses the model; ``None`` if not stated.
         now: Timezone-aware time of the prediction.
+        own: What the user measured, on this phone and on others.
 
     Returns:
         One reading per metric, always all four.
     """
-    found = _latency(profile, cost, fmt)
+    asked = _Asked(
+        profile=profile, cost=cost, fmt=fmt, sha256=artifact_sha256, own=own or OwnRuns()
+    )
+    found = _latency(asked)
     memory = Unreadable(metric=Metric.PEAK_MEMORY_MIB, reason=_memory_reason(profile, cost))
     if isinstance(found, str):
         reasons = {
@@ -71,57 +79,117 @@ def predict(
         }
         missing = (Unreadable(metric=m, reason=r) for m, r in reasons.items())
         return (*missing, memory)
-    calibration, latency, conditions = found
     measured = Measurement(
         metric=Metric.LATENCY_P90_MS,
-        value=latency.value_ms,
-        lower=latency.lower_ms,
-        upper=latency.upper_ms,
-        n=len(calibration.anchors),
-        origin=Origin.PREDICTED,
+        value=found.latency.value_ms,
+        lower=found.latency.lower_ms,
+        upper=found.latency.upper_ms,
+        n=len(found.basis.phone.anchors),
+        origin=found.origin,
         artifact_sha256=artifact_sha256,
         device=profile.name,
         runtime=runtime,
         measured_at=now,
-        conditions=conditions,
+        conditions=found.conditions,
     )
-    energy = predict_energy(profile, calibration.threads, measured)
+    energy = predict_energy(profile, found.basis.threads, measured)
     battery = battery_of(energy, usage, profile.battery, latency=measured)
     return (measured, energy, battery, memory)
 
 
-_Found = tuple[Calibration, Latency, tuple[tuple[str, str], ...]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked for."""
+
+    profile: DeviceProfile
+    cost: ModelCost
+    fmt: Format
+    sha256: str
+    own: OwnRuns
+
+    @property
+    def coefficients(self) -> Coefficients | None:
+        """What is known of the runtime: the user's own fit first."""
+        fitted = (c for c in self.own.coefficients if c.runtime == self.fmt.value)
+        return next(fitted, None) or load_coefficients(self.fmt.value)
 
 
-def _latency(profile: DeviceProfile, cost: ModelCost, fmt: Format) -> _Found | str:
-    """The calibration used, the latency and its conditions, or why there is none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A latency, what it rests on, and what a reader needs to repeat it."""
+
+    latency: Latency
+    basis: Basis
+    origin: Origin
+    conditions: tuple[tuple[str, str], ...]
+
+
+def _latency(asked: _Asked) -> _Found | str:
+    """The latency and what it rests on, or why there is none."""
+    profile = asked.profile
     if profile.name == HOST:
         return "the host is measured, not predicted"
-    if not any(c.runtime is fmt for c in profile.calibrations):
-        return f"no calibration for {fmt.runtime_package} on {profile.title}"
-    model = load_cost_model()
-    arithmetic = _arithmetic(model, cost)
+    coefficients = asked.coefficients
+    published = any(c.runtime == asked.fmt.value for c in profile.calibrations)
+    if coefficients is None or not (published or asked.own.here):
+        return f"no calibration for {asked.fmt.runtime_package} on {profile.title}"
+    rules = _rules(coefficients)
+    arithmetic = _arithmetic(rules, asked.cost)
     if not isinstance(arithmetic, Arithmetic):
         return arithmetic
-    calibration = profile.calibration(fmt, _COMPUTED_AS[arithmetic])
-    if calibration is None or len(calibration.anchors) < LEAST_ANCHORS:
-        return f"fewer than {LEAST_ANCHORS} published {arithmetic} runs on {profile.title}"
-    terms = charged(model, cost.operators, cost.terms)
+    learned = coefficients.of(_COMPUTED_AS[arithmetic])
+    if learned is None:
+        return f"no published {arithmetic} run on any phone"
+    basis = basis_of(profile, asked.own.here, asked.fmt, _COMPUTED_AS[arithmetic], learned)
+    if isinstance(basis, str):
+        return basis
+    return _settled(asked, rules, coefficients, learned, basis, arithmetic)
+
+
+def _settled(
+    asked: _Asked,
+    rules: Rules,
+    coefficients: Coefficients,
+    learned: Learned,
+    basis: Basis,
+    arithmetic: Arithmetic,
+) -> _Found | str:
+    """The latency at the prices that the basis settles."""
+    terms = charged(rules, asked.cost.operators, asked.cost.terms)
     if terms is None:
-        return f"over {model.movement_share:.0%} of its bytes only move between layouts"
-    latency = predict_latency(model, calibration, terms)
+        return f"over {rules.movement_share:.0%} of its bytes only move between layouts"
+    computed_as = _COMPUTED_AS[arithmetic]
+    amounts = amounts_of(terms, learned.item_bytes)
+    known = effect_of(asked.sha256, asked.own.elsewhere, asked.fmt, computed_as, learned)
+    effect, phones = known if known else (None, "")
+    latency = predict_latency(rules, learned, basis.phone, computed_as, amounts, effect)
     if isinstance(latency, str):
         return latency
     if arithmetic is Arithmetic.FLOAT16:
-        latency = _with_native_float16(model, latency)
-    return calibration, latency, _conditions(model, calibration, latency, arithmetic)
+        latency = _with_native_float16(rules, latency)
+    told = _conditions(rules, coefficients, basis, latency, arithmetic)
+    return _Found(
+        latency=latency,
+        basis=basis,
+        origin=Origin.TRANSFERRED if known else Origin.PREDICTED,
+        conditions=(*told, ("measured on", phones)) if known else told,
+    )
 
 
-def _arithmetic(model: CostModel, cost: ModelCost) -> Arithmetic | str:
+def _rules(coefficients: Coefficients) -> Rules:
+    """LiteRT's rules, and the operators that the user measured; for other runtimes only those."""
+    rules = load_rules()
+    if coefficients.runtime != Format.LITERT.value:
+        return replace(rules, calibrated_operators=coefficients.operators, movement_operators=())
+    known = (*rules.calibrated_operators, *coefficients.operators)
+    return replace(rules, calibrated_operators=known)
+
+
+def _arithmetic(rules: Rules, cost: ModelCost) -> Arithmetic | str:
     """The one arithmetic that the model runs in, or why it cannot be predicted."""
     if cost.unsized:
         return f"cannot be counted: {cost.unsized[0]}"
-    if unknown := unknown_operators(model, cost.operators):
+    if unknown := unknown_operators(rules, cost.operators):
         return f"no calibration for operator {', '.join(unknown)}"
     kinds = set(cost.arithmetics)
     if not kinds:
@@ -134,29 +202,33 @@ def _arithmetic(model: CostModel, cost: ModelCost) -> Arithmetic | str:
     return only if only in _COMPUTED_AS else f"no published {only} run on any phone"
 
 
-def _with_native_float16(model: CostModel, latency: Latency) -> Latency:
+def _with_native_float16(rules: Rules, latency: Latency) -> Latency:
     """Lower the lower end: a runtime may compute in float16 where the cores can."""
     return Latency(
         value_ms=latency.value_ms,
-        lower_ms=latency.lower_ms * model.float16_kernels,
+        lower_ms=latency.lower_ms * rules.float16_kernels,
         upper_ms=latency.upper_ms,
         rule=f"{latency.rule}; float16 weights run as float32",
     )
 
 
 def _conditions(
-    model: CostModel, calibration: Calibration, latency: Latency, arithmetic: Arithmetic
+    rules: Rules,
+    coefficients: Coefficients,
+    basis: Basis,
+    latency: Latency,
+    arithmetic: Arithmetic,
 ) -> tuple[tuple[str, str], ...]:
-    sources = dict.fromkeys(anchor.source for anchor in calibration.anchors)
-    p90 = f"published means; the upper end adds x{model.p90_over_mean} for the p90"
+    p90 = f"{basis.statistic}; the upper end adds x{rules.p90_over_mean} for the p90"
     return (
         ("rule", latency.rule),
         ("arithmetic", arithmetic.value),
-        ("threads", str(calibration.threads)),
-        ("anchors", str(len(calibration.anchors))),
-        ("published kernels", calibration.kernels.replace("_", " ")),
+        ("threads", str(basis.threads)),
+        ("anchors", str(len(basis.phone.anchors))),
+        ("published kernels", basis.phone.kernels.replace("_", " ")),
         ("statistic", p90),
-        ("source", "; ".join(sources)),
+        ("source", basis.source),
+        ("prices", coefficients.source),
         ("reproduce", COMMAND),
     )
 

@@ -7,7 +7,7 @@ left out, not dropped silently.
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,9 +57,14 @@ def read_published(folder: Path) -> Published:
     Raises:
         DataError: the file is not there.
     """
+    return published_rows(_table(folder / "phone_latency_published.csv"))
+
+
+def published_rows(table: Iterable[Mapping[str, str]]) -> Published:
+    """The same from the rows of such a table, wherever it is."""
     rows: list[Row] = []
     left_out: list[str] = []
-    for raw in _table(folder / "phone_latency_published.csv"):
+    for raw in table:
         if raw["unit"] != "CPU" or raw["runtime"] not in KERNELS:
             continue
         row = _row(raw)
@@ -70,20 +75,20 @@ def read_published(folder: Path) -> Published:
     return Published(rows=tuple(rows), left_out=tuple(left_out))
 
 
-def _row(raw: dict[str, str]) -> Row | None:
+def _row(raw: Mapping[str, str]) -> Row | None:
     arithmetic = Arithmetic(raw["dtype"])
     terms = terms_of(raw["model"], ITEM_BYTES[arithmetic])
     if terms is None or not raw["threads"]:
         return None
     kernels = KERNELS[raw["runtime"]]
     return Row(
-        setup=Setup(device=raw["device"], threads=int(raw["threads"]), kernels=kernels),
+        setup=Setup(device=raw["device"], threads=int(float(raw["threads"])), kernels=kernels),
         arithmetic=arithmetic,
         model=raw["model"],
         family=family_of(raw["model"]),
         terms=terms,
         mean_ms=float(raw["latency_ms"]),
-        source=raw["source"],
+        source=raw.get("source") or "not named",
     )
 
 

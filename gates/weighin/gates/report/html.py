@@ -56,8 +56,8 @@ def _parts(weigh_in: WeighIn) -> Iterator[Html]:
     yield _header(weigh_in)
     yield look_at(weigh_in)
     if weigh_in.results and weigh_in.devices:
-        yield tiles(weigh_in)
         yield users(weigh_in)
+        yield tiles(weigh_in)
         yield _matrix(weigh_in)
         yield _size_picture(weigh_in)
         yield cards(weigh_in)

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weighin.plugin.commands import device_add, device_measure, device_simulate
+from weighin.plugin.commands import (
+    device_add,
+    device_fit,
+    device_measure,
+    device_predict,
+    device_simulate,
+)
 from weighin.plugin.console import say, say_json
 
 if TYPE_CHECKING:
@@ -25,10 +31,17 @@ EXAMPLE = """examples:
   weighin device diff pixel-4 redmi-5a         what two do not have in common
   weighin device add                           make a profile of a phone that is plugged in
   weighin device measure int8.tflite           measure a model on it
+  weighin device predict int8.tflite --profile pixel-4
   weighin device simulate                      phones made of software, for adb to talk to
 """
 
-_PHONE_ACTIONS = {"add": device_add, "measure": device_measure, "simulate": device_simulate}
+_FURTHER = {
+    "add": device_add,
+    "measure": device_measure,
+    "predict": device_predict,
+    "fit": device_fit,
+    "simulate": device_simulate,
+}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +64,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     comparing.add_argument("other", help="the one to compare it with")
     for action in (listing, showing, comparing):
         action.add_argument("--json", action="store_true", help="print JSON")
-    for name, module in _PHONE_ACTIONS.items():
+    for name, module in _FURTHER.items():
         action = actions.add_parser(
             name,
             help=module.SUMMARY,
@@ -65,7 +78,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
     actions = {"list": run_list, "show": run_show, "diff": run_diff}
-    actions |= {name: module.run for name, module in _PHONE_ACTIONS.items()}
+    actions |= {name: module.run for name, module in _FURTHER.items()}
     return actions[args.action](args)
 
 

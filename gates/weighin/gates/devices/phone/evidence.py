@@ -33,6 +33,7 @@ class PhoneAnchor:
         artifact_sha256: Which file.
         terms: What it costs.
         arithmetics: The kernels it runs.
+        operators: Names of its operators.
         runtime: Which runtime family.
         runtime_version: Its release; empty if not stated.
         threads: Threads of the run.
@@ -44,6 +45,7 @@ class PhoneAnchor:
     artifact_sha256: str
     terms: Terms
     arithmetics: tuple[Arithmetic, ...]
+    operators: tuple[str, ...]
     runtime: Format
     runtime_version: str
     threads: int
@@ -194,6 +196,7 @@ def _anchor(run: PhoneRun) -> PhoneAnchor | None:
         artifact_sha256=run.artifact_sha256,
         terms=run.terms,
         arithmetics=run.arithmetics,
+        operators=run.operators,
         runtime=run.format,
         runtime_version=run.runtime_version,
         threads=run.threads,

@@ -197,6 +197,7 @@ def _record(
         runtime_version=job.tool.version,
         tool_sha256=job.tool.sha256,
         arithmetics=cost.arithmetics if cost else (),
+        operators=tuple(name for name, _ in cost.counts) if cost else (),
         terms=cost.terms if cost and not cost.unsized else None,
         threads=job.asked.threads,
         cores=rig.mask,
