@@ -17,7 +17,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,7 +39,7 @@ from weighin.gates.devices.bench import Bench, Candidate, HostSettings
 from weighin.gates.devices.emulate import Network, load_twin
 from weighin.gates.devices.learn import Run, learn
 from weighin.gates.devices.prices import Anchor, Prior, amounts_of, estimate, settle
-from weighin.gates.devices.published import ITEM_BYTES, Row
+from weighin.gates.devices.published import ITEM_BYTES, Row, Setup
 from weighin.gates.digest import sha256_of
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.variant import Format
@@ -100,6 +100,30 @@ def with_shipped_model(runs: Sequence[emulate_fit.Counted]) -> tuple[emulate_fit
     return tuple(misses)
 
 
+_PIXEL_2_MS: Mapping[str, tuple[float, float]] = {
+    "mobilenet_v1_1.0_224": (86, 27),
+    "mobilenet_v2_1.0_224": (53, 18),
+    "mobilenet_v3_large_1.0_224": (42, 16),
+    "mobilenet_v3_small_1.0_224": (14, 6),
+}
+"""On one thread and on four: google/XNNPACK README.md @0085ae36 (BSD-3). In no table here."""
+
+
+def with_pixel_2(runs: Sequence[emulate_fit.Counted]) -> tuple[emulate_fit.Miss, ...]:
+    """The same for a phone that nothing was fitted to and no choice was made by."""
+    like = [
+        run for run in runs if run.row.setup.device == "Pixel 3a" and run.row.setup.threads == 1
+    ]
+    setups = [Setup(device="Pixel 2", threads=threads, kernels="xnnpack") for threads in (1, 4)]
+    more = [
+        replace(run, row=replace(run.row, setup=setup, mean_ms=_PIXEL_2_MS[run.row.model][number]))
+        for number, setup in enumerate(setups)
+        for run in like
+    ]
+    misses = emulate_fit.with_two_anchors([*runs, *more], emulate_fit.by_count)
+    return tuple(miss for miss in misses if miss.row.setup in setups)
+
+
 def _learn(rows: Sequence[Row], base: Prior | None = None) -> Prior:
     return learn([_run(row) for row in rows], base)
 
@@ -136,6 +160,8 @@ def main(arguments: Sequence[str]) -> int:
         runs, _ = emulate_fit.counted_rows(args.folder, load_twin().counts)
         misses = with_shipped_model(runs)
         sys.stdout.write(emulate_fit.lines_of("shipped cost model: two anchors", misses) + "\n")
+        outside = with_pixel_2(runs)
+        sys.stdout.write(emulate_fit.lines_of("twin, Pixel 2: two anchors", outside) + "\n")
     return 0
 
 
