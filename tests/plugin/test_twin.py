@@ -145,11 +145,27 @@ def test_only_the_latency_is_taken_and_only_if_there_is_one(
         Unreadable(metric=Metric.LATENCY_P90_MS, reason="unknown operator"),
         Unreadable(metric=Metric.PEAK_MEMORY_MIB, reason="not measured"),
     )
-    nothing = latency(one, load_profile(PIXEL_3A), place, tmp_path)
-    assert with_twin(predicted, nothing) == predicted
     keep_count(place, one, "mobilenet_v2_1.0_224")
     counted = latency(one, load_profile(PIXEL_3A), place, tmp_path)
     assert with_twin(predicted, counted) == (counted, predicted[1])
+
+
+def test_a_latency_that_stands_because_nothing_was_counted_says_why(
+    place: TwinPlace, tiny_tflite: Path, tmp_path: Path
+) -> None:
+    one = candidate(tiny_tflite)
+    nothing = latency(one, load_profile(PIXEL_3A), place, tmp_path)
+    assert isinstance(nothing, Unreadable)
+    unknown = Unreadable(metric=Metric.LATENCY_P90_MS, reason="unknown operator")
+    (said,) = with_twin((unknown,), nothing)
+    assert isinstance(said, Unreadable)
+    assert said.reason == f"unknown operator; nor from counted instructions: {nothing.reason}"
+    keep_count(place, one, "mobilenet_v2_1.0_224")
+    counted = latency(one, load_profile(PIXEL_3A), place, tmp_path)
+    assert isinstance(counted, Measurement)
+    (kept,) = with_twin((replace(counted, origin=Origin.PREDICTED),), nothing)
+    assert isinstance(kept, Measurement)
+    assert dict(kept.conditions)["not emulated"] == nothing.reason
 
 
 @pytest.mark.parametrize("origin", [Origin.DEVICE, Origin.PUBLISHED, Origin.TRANSFERRED])

@@ -30,7 +30,7 @@ from weighin.gates.devices.bench import Bench, Candidate
 from weighin.gates.devices.emulate import Twin, emulated_latency, load_twin
 from weighin.gates.devices.latency import Latency
 from weighin.gates.errors import SourceError
-from weighin.gates.measurement import Reading, Unreadable
+from weighin.gates.measurement import Measurement, Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp, runtime_of
 from weighin.gates.metric import Metric, Origin
 from weighin.gates.profile import Calibration, DeviceProfile
@@ -135,10 +135,21 @@ def twin_latency(
 
 
 def with_twin(readings: Sequence[Reading], twin: Reading) -> tuple[Reading, ...]:
-    """Readings with the latency from counted instructions, unless a better one is known."""
-    if isinstance(twin, Unreadable):
-        return tuple(readings)
-    return tuple(twin if _is_worse(reading) else reading for reading in readings)
+    """Readings with the latency from counted instructions, unless a better one is known.
+
+    Where nothing was counted, the latency that stands says why.
+    """
+    return tuple(_joined(reading, twin) if _is_worse(reading) else reading for reading in readings)
+
+
+def _joined(reading: Reading, twin: Reading) -> Reading:
+    if isinstance(twin, Measurement):
+        return twin
+    if isinstance(reading, Measurement):
+        return replace(reading, conditions=(*reading.conditions, ("not emulated", twin.reason)))
+    return replace(
+        reading, reason=f"{reading.reason}; nor from counted instructions: {twin.reason}"
+    )
 
 
 def _is_worse(reading: Reading) -> bool:
