@@ -12,6 +12,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import os
 import re
 import sys
@@ -36,6 +37,9 @@ from weighin.gates.cost import Arithmetic
 from weighin.gates.devices import emulate_fit
 from weighin.gates.devices.bench import Bench, Candidate, HostSettings
 from weighin.gates.devices.emulate import Network, load_twin
+from weighin.gates.devices.learn import Run, learn
+from weighin.gates.devices.prices import Anchor, Prior, amounts_of, estimate, settle
+from weighin.gates.devices.published import ITEM_BYTES, Row
 from weighin.gates.digest import sha256_of
 from weighin.gates.meters.stamp import runtime_of
 from weighin.gates.variant import Format
@@ -53,15 +57,15 @@ def figures(folder: Path) -> dict[str, float]:
 
     ``twin_unseen_model_*`` are of runs with the kernels that are counted (XNNPACK), the figures
     with ``older_kernels`` of runs with kernels that no current runtime has, ``all`` of both;
-    ``twin_cost_model_*`` the same for a cost model on the same runs and splits.
+    ``twin_cost_model_*`` the same for the product's cost model on the same runs and splits.
 
     Raises:
         DataError: the table is not there.
     """
     runs, _ = emulate_fit.counted_rows(folder, load_twin().counts)
     found = dict[str, float]()
-    for name, weigh in (("twin", emulate_fit.by_count), ("twin_cost_model", emulate_fit.by_cost)):
-        misses = emulate_fit.with_two_anchors(runs, weigh)
+    twin = emulate_fit.with_two_anchors(runs, emulate_fit.by_count)
+    for name, misses in (("twin", twin), ("twin_cost_model", with_shipped_model(runs))):
         same = [miss for miss in misses if miss.row.setup.kernels == "xnnpack"]
         older = [miss for miss in misses if miss.row.setup.kernels != "xnnpack"]
         for which, group in (("", same), ("_older_kernels", older), ("_all", misses)):
@@ -71,6 +75,46 @@ def figures(folder: Path) -> dict[str, float]:
     others = emulate_fit.with_all_others(runs, emulate_fit.by_count)
     found["twin_band90_coverage_percent"] = emulate_fit.coverage_percent(others)
     return found
+
+
+def with_shipped_model(runs: Sequence[emulate_fit.Counted]) -> tuple[emulate_fit.Miss, ...]:
+    """The product's own cost model on the same splits: a prior from other phones and families."""
+    priors = dict[tuple[str, str, Arithmetic], Prior]()
+    misses = list[emulate_fit.Miss]()
+    for anchors, tests in emulate_fit.splits(runs):
+        for test in tests:
+            key = (test.row.setup.device, test.row.family, test.row.arithmetic)
+            if key not in priors:
+                others = [
+                    run.row
+                    for run in runs
+                    if run.row.setup.device != key[0] and run.row.family != key[1]
+                ]
+                floats = _learn([row for row in others if row.arithmetic is Arithmetic.FLOAT32])
+                same = [row for row in others if row.arithmetic is key[2]]
+                whole = key[2] is Arithmetic.FLOAT32 or not same
+                priors[key] = floats if whole else _learn(same, floats)
+            prices = settle(priors[key], [_run(run.row).anchor for run in anchors])
+            found = estimate(priors[key], prices, _run(test.row).anchor.amounts, None)
+            misses.append(emulate_fit.Miss(row=test.row, predicted_ms=math.exp(found.log_ms)))
+    return tuple(misses)
+
+
+def _learn(rows: Sequence[Row], base: Prior | None = None) -> Prior:
+    return learn([_run(row) for row in rows], base)
+
+
+def _run(row: Row) -> Run:
+    item_bytes = ITEM_BYTES[row.arithmetic]
+    return Run(
+        setup=f"{row.setup} {row.arithmetic}",
+        device=row.setup.device,
+        family=row.family,
+        arithmetic=row.arithmetic,
+        anchor=Anchor(
+            network=row.model, amounts=amounts_of(row.terms, item_bytes), mean_ms=row.mean_ms
+        ),
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -89,6 +133,9 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(json.dumps(figures(args.folder), indent=2) + "\n")
     else:
         sys.stdout.write(emulate_fit.report(args.folder) + "\n")
+        runs, _ = emulate_fit.counted_rows(args.folder, load_twin().counts)
+        misses = with_shipped_model(runs)
+        sys.stdout.write(emulate_fit.lines_of("shipped cost model: two anchors", misses) + "\n")
     return 0
 
 

@@ -152,6 +152,20 @@ def test_only_the_latency_is_taken_and_only_if_there_is_one(
     assert with_twin(predicted, counted) == (counted, predicted[1])
 
 
+@pytest.mark.parametrize("origin", [Origin.DEVICE, Origin.PUBLISHED, Origin.TRANSFERRED])
+def test_a_latency_of_better_origin_stays(
+    origin: Origin, place: TwinPlace, tiny_tflite: Path, tmp_path: Path
+) -> None:
+    one = candidate(tiny_tflite)
+    keep_count(place, one, "mobilenet_v2_1.0_224")
+    counted = latency(one, load_profile(PIXEL_3A), place, tmp_path)
+    assert isinstance(counted, Measurement)
+    better = replace(counted, origin=origin)
+    assert with_twin((better,), counted) == (better,)
+    worse = replace(counted, origin=Origin.PREDICTED)
+    assert with_twin((worse,), counted) == (counted,)
+
+
 def test_machine_counter_and_counts_are_kept_side_by_side_in_the_users_cache(
     tmp_path: Path,
 ) -> None:

@@ -32,7 +32,7 @@ from weighin.gates.devices.latency import Latency
 from weighin.gates.errors import SourceError
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp, runtime_of
-from weighin.gates.metric import Metric
+from weighin.gates.metric import Metric, Origin
 from weighin.gates.profile import Calibration, DeviceProfile
 from weighin.gates.stats import Interval
 from weighin.gates.variant import Format
@@ -135,10 +135,17 @@ def twin_latency(
 
 
 def with_twin(readings: Sequence[Reading], twin: Reading) -> tuple[Reading, ...]:
-    """Predicted readings with the latency from counted instructions, where there is one."""
+    """Readings with the latency from counted instructions, unless a better one is known."""
     if isinstance(twin, Unreadable):
         return tuple(readings)
-    return tuple(twin if reading.metric is _METRIC else reading for reading in readings)
+    return tuple(twin if _is_worse(reading) else reading for reading in readings)
+
+
+def _is_worse(reading: Reading) -> bool:
+    """Whether it is a latency, and none that was measured on this phone or a like one."""
+    if reading.metric is not _METRIC:
+        return False
+    return isinstance(reading, Unreadable) or not reading.origin.is_at_least(Origin.EMULATED)
 
 
 def _latency(

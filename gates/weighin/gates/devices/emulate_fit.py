@@ -141,15 +141,13 @@ def prices_of(runs: Sequence[Counted], weigh: Weigh) -> tuple[float, ...]:
 
 
 def with_two_anchors(runs: Sequence[Counted], weigh: Weigh) -> tuple[Miss, ...]:
-    """A phone with two anchors, and networks of other families.
+    """A phone with two anchors, and networks of other families: see :func:`splits`.
 
-    For every setup and every one or two families of it: the anchors are the networks with the
-    fewest and the most MACs among those, the tests all networks of the setup's other families. A
-    test's prices are fitted without its phone and without its family on any phone.
+    A test's prices are fitted without its phone and without its family on any phone.
     """
     prices = _Prices(runs, weigh)
     misses = list[Miss]()
-    for anchors, tests in _splits(runs):
+    for anchors, tests in splits(runs):
         for test in tests:
             miss = _predict(test, anchors, prices.without(test.row, phone=True), weigh)
             misses += [] if miss is None else [miss]
@@ -220,8 +218,12 @@ def _setup_of(row: Row) -> _SetupOf:
     return row.setup, row.arithmetic
 
 
-def _splits(runs: Sequence[Counted]) -> Iterator[tuple[list[Counted], list[Counted]]]:
-    """Two anchors and the networks to test, for every setup and every one or two families."""
+def splits(runs: Sequence[Counted]) -> Iterator[tuple[list[Counted], list[Counted]]]:
+    """Two anchors and the networks to test, for every setup and every one or two families of it.
+
+    The anchors are the networks with the fewest and the most MACs among those families, the tests
+    all networks of the setup's other families.
+    """
     for setup in dict.fromkeys(_setup_of(run.row) for run in runs):
         there = [run for run in runs if _setup_of(run.row) == setup]
         families = sorted({run.row.family for run in there})
@@ -260,6 +262,14 @@ def summary(misses: Sequence[Miss]) -> str:
     return f"{quantile(errors, 0.5):5.1f} % / {quantile(errors, 0.9):5.1f} % ({len(errors)})"
 
 
+def lines_of(what: str, misses: Sequence[Miss]) -> str:
+    """Errors together, by kernels and by setup, as text."""
+    lines = [f"{what} {summary(misses)}"]
+    for words in (lambda row: row.setup.kernels, _setup_words):
+        lines += [f"    {where}: {summary(part)}" for where, part in _grouped(misses, words)]
+    return "\n".join(lines)
+
+
 def report(folder: Path) -> str:
     """Every shipped figure, and every held-out error, as text.
 
@@ -279,10 +289,9 @@ def report(folder: Path) -> str:
     lower, upper = band(others)
     lines += [f"[band] {lower:.3f} to {upper:.3f}, coverage {coverage_percent(others):.1f} %"]
     for name, weigh in WEIGHERS.items():
-        two, all_others = with_two_anchors(runs, weigh), with_all_others(runs, weigh)
-        lines += [f"{name}: two anchors {summary(two)}, all others {summary(all_others)}"]
-        for words in (lambda row: row.setup.kernels, _setup_words):
-            lines += [f"    {where}: {summary(part)}" for where, part in _grouped(two, words)]
+        all_others = summary(with_all_others(runs, weigh))
+        lines += [f"{name}: all others {all_others}"]
+        lines += [lines_of(f"{name}: two anchors", with_two_anchors(runs, weigh))]
     return "\n".join([*lines, f"left out (not counted): {'; '.join(left_out) or 'none'}"])
 
 
