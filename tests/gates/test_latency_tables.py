@@ -94,6 +94,17 @@ def test_what_cannot_be_counted_is_listed_with_its_reason(tmp_path: Path) -> Non
     )
 
 
+def test_a_table_without_counts_beside_it_takes_the_shipped_ones(tmp_path: Path) -> None:
+    rows = ["Phone,1,2,-1.0,resnet50,900,phone", "Phone,1,2,-1.0,brand_new_net,900,phone"]
+    path = tmp_path / "theirs.csv"
+    path.write_text("\n".join([HEADER, *rows]), "utf-8")
+    table = read_tables([path])
+    (run,) = table.of("ncnn", Arithmetic.FLOAT32)
+    assert run.anchor.network == "resnet50"
+    assert sum(run.anchor.amounts[:4]) == pytest.approx(3858, rel=0.01)
+    assert table.left_out == ("brand_new_net: its operators were never counted",)
+
+
 def test_a_table_of_unknown_columns_says_which_are_expected(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("a,b\n1,2\n")

@@ -438,3 +438,41 @@ def test_a_runner_that_fails_is_told_in_its_own_words(
     (run,) = runs(tmp_path)
     assert isinstance(run.disagreement_percent, Missing)
     assert isinstance(run.latency_ms, Interval)
+
+
+def test_the_tool_and_its_release_may_stand_in_weighin_toml(
+    start: Start, tmp_path: Path, model: Path
+) -> None:
+    tool(tmp_path)
+    (tmp_path / "weighin.toml").write_text(
+        '[phones]\nbenchmark_model = "benchmark_model"\nbenchmark_model_version = "9.9.9"\n'
+    )
+    start(phone())
+    assert main(["device", "add"]) == 0
+    assert main(["device", "measure", "int8.tflite", *QUICK]) == 0
+    assert runs(tmp_path)[0].runtime_version == "9.9.9"
+
+
+def test_a_phone_of_an_unknown_chip_is_added_with_what_it_tells_and_says_what_is_missing(
+    start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(replace(phone(), soc_id="sm9999", codename="nobody", model="Nobody's Phone"))
+    assert main(["device", "add"]) == 0
+    said = capsys.readouterr().out
+    assert "no power figures for cortex-a76, cortex-a55" in said
+    assert "tier and year are not told by a phone" in said
+    profile = load_profile("simulated-nobody-s-phone", tmp_path / "devices")
+    assert profile.battery is None
+    assert profile.calibrations == ()
+
+
+def test_cores_that_a_kernel_does_not_tell_are_those_of_the_same_chip_or_an_error(
+    start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start(phone(Fault.ONE_CORE_CPUINFO))
+    assert main(["device", "add"]) == 0
+    assert "cores: of 'pixel-4', which has the same chip" in capsys.readouterr().out
+    unknown = replace(phone(Fault.ONE_CORE_CPUINFO), soc_id="sm9999", codename="nobody")
+    start(unknown)
+    assert main(["device", "add", "--name", "simulated-other"]) == 1
+    assert "does not tell the design of cores" in capsys.readouterr().err

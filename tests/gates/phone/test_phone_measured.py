@@ -281,6 +281,25 @@ def test_heat_is_read_from_the_kernel_where_there_is_no_thermal_service(
     assert heat.objection is None
 
 
+def test_a_thermal_status_that_somebody_overrode_is_refused(
+    pixel: SimulatedPhone, connect: Any
+) -> None:
+    link = connect(pixel)
+    link.run("cmd thermalservice override-status 0")
+    with pytest.raises(PhoneError, match="cmd thermalservice reset"):
+        read_heat(link)
+    link.run("cmd thermalservice reset")
+    assert read_heat(link).objection is None
+
+
+def test_no_model_stays_on_the_phone(pixel: SimulatedPhone, connect: Any, make_job: Any) -> None:
+    link = connect(pixel)
+    run_once(link, make_job(link, LATENCY))
+    left = link.run("ls /data/local/tmp/weighin").text.split()
+    assert [name for name in left if not name.startswith("benchmark_model-")] == []
+    assert len(left) == 1
+
+
 def block(*summaries: Summary) -> Block:
     sample = ToolRun(timed=summaries[0], warm_up=5)
     return Block(

@@ -2,8 +2,9 @@
 
 Three kinds, told apart by their columns: the published table of this project
 (``phone_latency_published.csv``), ncnn's benchmark (``ncnn_bench_all.csv``, with the networks'
-counts beside it in ``ncnn_model_features.csv``), and the runs that ``weighin device measure`` keeps
-(``NAME.runs.jsonl``). Rows of networks that cannot be counted are listed, never dropped silently.
+counts beside it in ``ncnn_model_features.csv``, or the shipped ones), and the runs that
+``weighin device measure`` keeps (``NAME.runs.jsonl``). Rows of networks that cannot be counted
+are listed, never dropped silently.
 
 What this module does not do: it learns nothing, and the shipped product never needs these files.
 """
@@ -11,11 +12,13 @@ What this module does not do: it learns nothing, and the shipped product never n
 import csv
 import gzip
 import re
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from weighin.gates.cost import Arithmetic
+from weighin.gates.devices.coefficients import load_coefficients
 from weighin.gates.devices.learn import Run
 from weighin.gates.devices.phone.evidence import anchors_of
 from weighin.gates.devices.phone.naming import is_simulated
@@ -104,7 +107,7 @@ def _read(path: Path) -> Table:
     rows = _rows(path)
     columns = set(rows[0]) if rows else set()
     if columns >= _NCNN:
-        return _ncnn(rows, _features(path.parent / FEATURES))
+        return _ncnn(rows, _counted(path.parent / FEATURES))
     if columns >= _PUBLISHED:
         return _published(rows)
     raise DataError(
@@ -148,11 +151,28 @@ def _published(rows: Sequence[Mapping[str, str]]) -> Table:
     )
 
 
-def _features(path: Path) -> dict[str, Mapping[str, str]]:
-    return {row["model"]: row for row in _rows(path)}
+_Amounts = Mapping[str, tuple[float, ...] | str]
+"""What each network costs, or why that is not known."""
 
 
-def _ncnn(rows: Sequence[Mapping[str, str]], features: Mapping[str, Mapping[str, str]]) -> Table:
+def _counted(path: Path) -> _Amounts:
+    """The networks of a file of counts; of the shipped prices where no file lies beside the table.
+
+    Raises:
+        DataError: a count is no number.
+    """
+    if path.is_file():
+        return {row["model"]: _amounts(row) for row in _rows(path)}
+    shipped = load_coefficients("ncnn")
+    learned = shipped.learned if shipped else ()
+    return {network.name: network.amounts for _, one in learned for network in one.networks}
+
+
+def _amounts(counts: Mapping[str, str]) -> tuple[float, ...] | str:
+    return uncounted_work(counts) or amounts_of_counts(counts)
+
+
+def _ncnn(rows: Sequence[Mapping[str, str]], counted: _Amounts) -> Table:
     """CPU rows; the median where one setup ran one network several times."""
     times: dict[tuple[str, int, str, str, str], list[float]] = {}
     left_out: list[str] = []
@@ -161,13 +181,13 @@ def _ncnn(rows: Sequence[Mapping[str, str]], features: Mapping[str, Mapping[str,
         if float(row["gpu_device"] or -1) != -1 or mean_ms <= 0:
             continue
         network = ncnn_name(row["model"])
-        reason = _uncounted(network, features)
-        if reason is not None:
-            left_out.append(f"{network}: {reason}")
+        amounts = counted.get(network, "its operators were never counted")
+        if isinstance(amounts, str):
+            left_out.append(f"{network}: {amounts}")
             continue
         key = (row["device_header"], int(float(row["threads"])), row.get("powersave") or "")
         times.setdefault((*key, network, row.get("class") or "phone"), []).append(mean_ms)
-    runs = [_ncnn_run(key, of_one, features) for key, of_one in times.items()]
+    runs = [_ncnn_run(key, of_one, counted) for key, of_one in times.items()]
     return Table(
         runs=tuple(("ncnn", run) for run in runs if run is not None),
         left_out=tuple(dict.fromkeys(left_out)),
@@ -176,31 +196,20 @@ def _ncnn(rows: Sequence[Mapping[str, str]], features: Mapping[str, Mapping[str,
 
 
 def _ncnn_run(
-    key: tuple[str, int, str, str, str],
-    times: Sequence[float],
-    features: Mapping[str, Mapping[str, str]],
+    key: tuple[str, int, str, str, str], times: Sequence[float], counted: _Amounts
 ) -> Run | None:
     device, threads, powersave, network, kind = key
-    if kind.startswith("x86"):
+    amounts = counted[network]
+    if kind.startswith("x86") or isinstance(amounts, str):
         return None
-    ordered = sorted(times)
-    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
     return Run(
         setup=f"{device}, threads: {threads}, powersave: {powersave}",
         device=device,
         family=ncnn_family(network),
         arithmetic=Arithmetic.INT8 if network.endswith("_int8") else Arithmetic.FLOAT32,
-        anchor=Anchor(
-            network=network, amounts=amounts_of_counts(features[network]), mean_ms=middle
-        ),
+        anchor=Anchor(network=network, amounts=amounts, mean_ms=statistics.median(times)),
         phone=kind == "phone",
     )
-
-
-def _uncounted(network: str, features: Mapping[str, Mapping[str, str]]) -> str | None:
-    if network not in features:
-        return "its operators were never counted"
-    return uncounted_work(features[network])
 
 
 def uncounted_work(counts: Mapping[str, str]) -> str | None:

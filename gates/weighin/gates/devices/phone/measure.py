@@ -21,7 +21,7 @@ from weighin.gates.devices.phone.link import Link
 from weighin.gates.devices.phone.memory import measure_memory
 from weighin.gates.devices.phone.rows import COMPARED_ROWS, RowsAsked, measure_disagreement
 from weighin.gates.devices.phone.rows import NOT_ASKED as NO_ROWS
-from weighin.gates.devices.phone.stage import stage_model, stage_tool, unstage
+from weighin.gates.devices.phone.stage import stage_model, stage_tool, tidy, unstage
 from weighin.gates.devices.phone.tools import Tool, check_abi
 from weighin.gates.devices.phone_run import Figure, Missing, PhoneRun
 from weighin.gates.digest import sha256_of
@@ -111,6 +111,7 @@ def measure(
     for number, model in enumerate(job.models, start=1):
         which = f"{model.path.name} ({number} of {len(job.models)}): "
         yield _run(replace(rig, tick=_about(which, tick)), job, model, now)
+    rig.patiently(lambda: tidy(link))
 
 
 def _about(which: str, tick: Callable[[str], None]) -> Callable[[str], None]:

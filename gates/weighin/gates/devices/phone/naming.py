@@ -96,6 +96,8 @@ def draft_profile(
         battery=_battery(facts, relative if same_phone else None, read, notes),
         calibrations=relative.calibrations if relative and same_phone else (),
     )
+    if profile.calibrations and relative is not None:
+        notes.append(f"published runs: of '{relative.name}', with their sources")
     if not same_phone:
         notes.append(
             f"tier and year are not told by a phone: '{profile.tier}' and {profile.year} are "
@@ -150,8 +152,8 @@ def _with_power(
 ) -> tuple[Cluster, ...]:
     """Power of the same cores at the same clocks, from the relative, with its own source."""
     powered = tuple(_powered(one, relative.clusters if relative else ()) for one in found)
-    without = [one.core for one in powered if one.power is None]
-    if relative is not None and len(without) < len(powered):
+    without = list(dict.fromkeys(one.core for one in powered if one.power is None))
+    if relative is not None and any(one.power for one in powered):
         notes.append(f"power of its cores: of '{relative.name}', with the sources that it names")
     if without:
         notes.append(f"no power figures for {', '.join(without)}: energy must be measured")

@@ -60,6 +60,11 @@ def unstage(link: Link, remote: str) -> None:
     link.run(f"rm -f {remote}")
 
 
+def tidy(link: Link) -> None:
+    """Remove every model and output; tools stay, so that they need not be pushed again."""
+    link.run(f"rm -f {FOLDER}/*.tflite {FOLDER}/*.onnx {FOLDER}/*.npy {FOLDER}/output.txt")
+
+
 def _stage(link: Link, local: Path, remote: str, sha256: str, mode: int) -> None:
     link.run(f"mkdir -p {FOLDER}")
     if _digest(link, remote) == sha256:
