@@ -22,7 +22,7 @@ EXAMPLE = """examples:
   weighin doctor          one line per thing, and what to do about what is missing
   weighin doctor --json   the same for a script
   weighin doctor --arm    download the emulated ARM machine once (230 MB on disk), check its cores
-  weighin doctor --arm --counter    the same, and build the instruction counter (about 10 minutes)
+  weighin doctor --arm --counter    the same, and build the instruction counter (minutes)
 
 exit codes: 0 all is well; 1 something is missing, or a core is not trusted; 2 weighin.toml is wrong
 """
