@@ -47,7 +47,7 @@ class Net:
         from onnx import helper
 
         name = f"p{len(self.nodes)}"
-        sides = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}
+        sides: dict[str, Any] = {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1] * 4}
         self.nodes.append(helper.make_node("MaxPool", [self.now], [name], **sides))
         self.now = name
         return self
