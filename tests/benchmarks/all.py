@@ -3,4 +3,6 @@
 from sections import run_and_write
 
 if __name__ == "__main__":
-    run_and_write(("flow", "quantization", "reach", "search", "pruning", "verdict"), __doc__)
+    run_and_write(
+        ("flow", "quantization", "reach", "search", "pruning", "verdict", "devices"), __doc__
+    )
