@@ -213,7 +213,7 @@ NO_NUMBER = {
     ),
     "too large": (
         model(dataclasses.replace(TINY, conv_macs=10**12)),
-        "convolutions, more than in any published network",
+        "larger than every network",
     ),
     "weights of a large language model": (
         model(dataclasses.replace(TINY, weight_bytes=10**10)),

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 from weighin.gates.cost import Arithmetic
 from weighin.gates.devices.coefficients import Coefficients, Learned, Network
-from weighin.gates.devices.holdout import Band, HeldOut, Plan, Progress, band_of, hold_out
+from weighin.gates.devices.holdout import (
+    TAIL_ABOVE,
+    TAIL_BELOW,
+    Band,
+    HeldOut,
+    Plan,
+    Progress,
+    band_of,
+    hold_out,
+)
 from weighin.gates.devices.learn import Run, learn
 from weighin.gates.devices.prices import Prior
 from weighin.gates.devices.tables import ITEM_BYTES, Table
@@ -17,8 +26,10 @@ from weighin.gates.errors import DataError
 NORMAL = 1.645
 """No band is narrower than the normal distribution's."""
 
-FEW_FAMILIES = 8
-"""With fewer families the band is at least as wide as the base's."""
+FEW_FAMILIES = 10
+"""With fewer families the band of a new one is nearly the extremes, and as wide as the base's."""
+EXTREME = 0.01
+"""Share of the residuals beyond either end of a band from few families."""
 
 FEW_RUNS = 20
 """Fewer runs that were predicted without their family earn no band, and so no prices."""
@@ -90,7 +101,8 @@ def fit(
     transferred = hold_out(runs, TRANSFERRED, prior, progress=progress)
     families = {run.family for run in runs}
     floor = base.learned if base and len(families) < FEW_FAMILIES else None
-    new_band = _band(new_only, _band(new, floor.new if floor else None))
+    new_band = _band(new, floor.new if floor else None, _tails(new))
+    new_band = _band(new_only, new_band, _tails(new_only))
     known_band = _band(known, floor.known if floor else None) if known.residuals else new_band
     learned = Learned(
         prior=learn(runs, prior),
@@ -115,11 +127,21 @@ def fit(
     )
 
 
-def _band(held_out: HeldOut, floor: Band | None) -> Band:
+def _tails(held_out: HeldOut) -> tuple[float, float]:
+    """Tails of a band for families never seen: nearly none, where few families were left out."""
+    few = len({r.run.family for r in held_out.residuals}) < FEW_FAMILIES
+    return (EXTREME, EXTREME) if few else (TAIL_BELOW, TAIL_ABOVE)
+
+
+def _band(
+    held_out: HeldOut,
+    floor: Band | None,
+    tails: tuple[float, float] = (TAIL_BELOW, TAIL_ABOVE),
+) -> Band:
     least = floor or Band(below=NORMAL, above=NORMAL)
     if not held_out.residuals:
         return least
-    own = band_of(held_out.residuals)
+    own = band_of(held_out.residuals, *tails)
     return Band(
         below=max(own.below, least.below, NORMAL), above=max(own.above, least.above, NORMAL)
     )

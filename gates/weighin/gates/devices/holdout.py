@@ -215,8 +215,10 @@ class Band:
     above: float
 
 
-def band_of(residuals: Sequence[Residual]) -> Band:
-    """The band that held all but :data:`TAIL_BELOW` and :data:`TAIL_ABOVE` of the residuals.
+def band_of(
+    residuals: Sequence[Residual], tail_below: float = TAIL_BELOW, tail_above: float = TAIL_ABOVE
+) -> Band:
+    """The band that held all but so many of the residuals below and above.
 
     Raises:
         ValueError: there are no residuals.
@@ -225,7 +227,7 @@ def band_of(residuals: Sequence[Residual]) -> Band:
     if not zs:
         raise ValueError("no residuals, so no band")
     return Band(
-        below=max(0.0, -quantile(zs, TAIL_BELOW)), above=max(0.0, quantile(zs, 1 - TAIL_ABOVE))
+        below=max(0.0, -quantile(zs, tail_below)), above=max(0.0, quantile(zs, 1 - tail_above))
     )
 
 

@@ -1,7 +1,8 @@
 """How far a prior reaches: the mixes and sizes of the networks that it was learned from.
 
 A network whose time would go to a kind of work that no learned network spends as much of its time
-on is another kind of network, and one larger or smaller than all of them is out of reach: there is
+on is another kind of network, unless that work took half of a learned network's time: then its
+price is known by itself. One larger or smaller than all of them is out of reach: there is
 a reason and no number.
 """
 
@@ -13,6 +14,8 @@ from weighin.gates.devices.prices import TERMS, Prior, shares_of
 
 SLACK_SHARE = 0.02
 """By how much a share of the time may exceed the largest seen."""
+WELL_KNOWN = 0.5
+"""Work that took this share of a learned network's time has a price that is known by itself."""
 SLACK_SIZE = 1.1
 """By how much a size may exceed the largest seen, and fall below the smallest."""
 
@@ -47,7 +50,7 @@ class Reach:
         most_seen = [max(one[i] for one in seen) for i in range(len(TERMS))]
         own = shares_of(prior.mean, amounts)
         for term, share, most in zip(TERMS, own, most_seen, strict=True):
-            if share > most + SLACK_SHARE:
+            if most < WELL_KNOWN and share > most + SLACK_SHARE:
                 return (
                     f"{share:.0%} of its time would go to {_WORDS[term]}, "
                     f"more than in any published network ({most:.0%})"
