@@ -175,6 +175,44 @@ def test_a_file_measured_on_another_phone_is_transferred() -> None:
     assert with_other.value > alone.value
 
 
+def test_a_file_out_of_reach_is_not_transferred_either() -> None:
+    """The other phone knows what it takes there; at what price here, nobody does."""
+    target = "mobilenet_v2_1.0_224"
+    odd = dataclasses.replace(terms(target), depthwise_macs=10 * terms(target).depthwise_macs)
+    other = (*runs(3.0), run(target, 900.0, artifact_sha256="odd", terms=odd))
+    readings = predict(
+        REDMI,
+        cost_with(odd),
+        Format.LITERT,
+        artifact_sha256="odd",
+        runtime="ai-edge-litert 2.3.0",
+        usage=None,
+        now=NOW,
+        own=OwnRuns(here=runs(), elsewhere=(("p", other),)),
+    )
+    found = next(one for one in readings if one.metric is Metric.LATENCY_P90_MS)
+    assert isinstance(found, Unreadable)
+    assert "depthwise convolutions, more than in any published network" in found.reason
+
+
+def test_a_bound_by_a_larger_network_is_no_transfer() -> None:
+    tiny = shrunk(SMALLEST, 12)
+    other = (*runs(3.0), run("mobilenet_v1_0.25_128", 2.0, artifact_sha256="tiny", terms=tiny))
+    readings = predict(
+        load_profile("pixel-3"),
+        cost_with(tiny),
+        Format.LITERT,
+        artifact_sha256="tiny",
+        runtime="ai-edge-litert 2.3.0",
+        usage=None,
+        now=NOW,
+        own=OwnRuns(elsewhere=(("p", other),)),
+    )
+    found = number(next(one for one in readings if one.metric is Metric.LATENCY_P90_MS))
+    assert found.origin is Origin.PREDICTED
+    assert "smaller in every term" in dict(found.conditions)["rule"]
+
+
 def test_another_phone_counts_only_with_three_other_files() -> None:
     target = "mnasnet_1.0_160"
     poor = (*runs()[:2], run(target, 20.0))

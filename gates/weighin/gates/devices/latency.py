@@ -64,12 +64,16 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """A predicted p90 latency: value and interval in milliseconds, and the rule behind it."""
+    """A predicted p90 latency: value and interval in milliseconds, and the rule behind it.
+
+    ``by_effect`` says that it rests on runs of the model on other phones as well.
+    """
 
     value_ms: float
     lower_ms: float
     upper_ms: float
     rule: str
+    by_effect: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +137,8 @@ def predict_mean(
         amounts: The model's, in the order of :data:`weighin.gates.devices.prices.TERMS`.
         effect: What the model takes beyond its terms, if it ran on other phones.
     """
-    if effect is None and (reason := _reach(learned, phone).refusal(learned.prior, amounts)):
+    known = effect is not None and effect.variance == 0
+    if not known and (reason := _reach(learned, phone).refusal(learned.prior, amounts)):
         return reason
     guess = estimate(learned.prior, settled(learned, phone), amounts, effect)
     band, kind = _band(learned, effect)
@@ -143,6 +148,7 @@ def predict_mean(
         upper_ms=math.exp(guess.log_ms + band.above * guess.deviation),
         rule=f"prices of {len(learned.devices)} phones and boards, settled by "
         f"{len(phone.anchors)} runs on this one; the band held {kind} on phones left out",
+        by_effect=effect is not None,
     )
 
 
@@ -167,7 +173,8 @@ def predict_latency(
     A model smaller than every learned network takes no more than the quickest network on the phone
     that is larger in every term.
     """
-    if effect is None and _reach(learned, phone).is_smaller(learned.prior, amounts):
+    known = effect is not None and effect.variance == 0
+    if not known and _reach(learned, phone).is_smaller(learned.prior, amounts):
         return _by_dominance(rules, learned, phone, amounts)
     mean = predict_mean(learned, phone, amounts, effect)
     if isinstance(mean, str):

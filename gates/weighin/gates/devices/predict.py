@@ -171,8 +171,8 @@ def _settled(
     return _Found(
         latency=latency,
         basis=basis,
-        origin=Origin.TRANSFERRED if known else Origin.PREDICTED,
-        conditions=(*told, ("measured on", phones)) if known else told,
+        origin=Origin.TRANSFERRED if latency.by_effect else Origin.PREDICTED,
+        conditions=(*told, ("measured on", phones)) if latency.by_effect else told,
     )
 
 
@@ -204,10 +204,9 @@ def _arithmetic(rules: Rules, cost: ModelCost) -> Arithmetic | str:
 
 def _with_native_float16(rules: Rules, latency: Latency) -> Latency:
     """Lower the lower end: a runtime may compute in float16 where the cores can."""
-    return Latency(
-        value_ms=latency.value_ms,
+    return replace(
+        latency,
         lower_ms=latency.lower_ms * rules.float16_kernels,
-        upper_ms=latency.upper_ms,
         rule=f"{latency.rule}; float16 weights run as float32",
     )
 
