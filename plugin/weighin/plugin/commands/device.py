@@ -124,8 +124,7 @@ def _show_runs(name: str) -> None:
     from weighin.gates.devices.phone.runs_file import read_runs
     from weighin.gates.devices.phone.show import run_summary
 
-    own = own_folder(Path.cwd())
-    runs = read_runs(own, name).runs if own is not None else ()
+    runs = read_runs(own_folder(Path.cwd()), name).runs
     if runs:
         say("  measured on it:")
     for run in runs:
