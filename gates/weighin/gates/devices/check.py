@@ -121,5 +121,6 @@ def _prices(
     if shipped is not None and unseen and len(devices) < FEW_DEVICES:
         return shipped.prior, shipped.reach, "the shipped prices, learned on none of these phones"
     if not usable:
-        raise DataError("nothing is left to learn from; hold out less, or add tables")
+        saw = "" if shipped is None else ", and the shipped prices were learned on these phones"
+        raise DataError(f"nothing is left to learn from{saw}; hold out less, or add tables")
     return learn(usable, base), reach_of(usable), f"the table's other rows, {len(devices)} phones"
