@@ -21,7 +21,6 @@ from figures import Figure, present
 from inspecting import inspect_figures
 
 from weighin.gates.cost import Arithmetic
-from weighin.gates.devices.coefficients import load_coefficients
 from weighin.gates.devices.fit_report import Errors, errors_of
 from weighin.gates.devices.fitting import Fit, fit_runtime
 from weighin.gates.devices.tables import read_tables
@@ -163,7 +162,6 @@ def speed() -> Iterator[Figure]:
 
 
 def measure() -> Iterator[Figure]:
-    assert load_coefficients("litert") is not None
     if not FOLDER.is_dir():
         sys.exit(f"{FOLDER}: not there; name the folder of phone measurements")
     found: list[Figure] = []

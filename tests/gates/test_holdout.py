@@ -7,7 +7,6 @@ import pytest
 from tests.gates.test_prices import phones
 
 from weighin.gates.devices.holdout import (
-    Band,
     Plan,
     Residual,
     band_of,
@@ -169,5 +168,7 @@ def test_every_network_learned_from_is_within_reach() -> None:
     assert all(reach.refusal(flat(), r.anchor.amounts) is None for r in RUNS)
 
 
-def test_bands_have_names_for_their_ends() -> None:
-    assert Band(below=1.0, above=2.0) != Band(below=2.0, above=1.0)
+def test_the_upper_end_gets_the_smaller_risk() -> None:
+    band = band_of(residuals(4000))
+    beyond = [r.z for r in residuals(4000)]
+    assert sum(z > band.above for z in beyond) < sum(z < -band.below for z in beyond)

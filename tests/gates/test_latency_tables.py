@@ -112,6 +112,37 @@ def test_a_table_of_unknown_columns_says_which_are_expected(tmp_path: Path) -> N
         read_tables([path])
 
 
+PUBLISHED = "model,dtype,device,threads,latency_ms,runtime,unit"
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "why"),
+    [
+        (HEADER, "Phone,1,2,-1.0,resnet50,fast,phone", "could not convert"),
+        (HEADER, "Phone,1,2,-1.0,resnet50,nan,phone", "avg_ms of resnet50"),
+        (HEADER, "Phone,1,2,-1.0,resnet50,-3,phone", "avg_ms of resnet50"),
+        (PUBLISHED, "inception_v3,float32,Phone,1,nan,TFLite,CPU", "latency_ms of inception_v3"),
+        (PUBLISHED, "inception_v3,float32,Phone,1,-1,TFLite,CPU", "latency_ms of inception_v3"),
+        (PUBLISHED, "inception_v3,bf17,Phone,1,9,TFLite,CPU", "bf17"),
+    ],
+    ids=["word", "nan", "negative", "published nan", "published negative", "unknown dtype"],
+)
+def test_what_is_no_time_is_an_error_that_names_table_and_row(
+    tmp_path: Path, header: str, row: str, why: str
+) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text(f"{header}\n{row}\n", "utf-8")
+    with pytest.raises(DataError, match=rf"theirs\.csv.*{why}"):
+        read_tables([path])
+
+
+def test_a_table_that_was_cut_off_in_the_middle_is_an_error(tmp_path: Path) -> None:
+    whole = gzip.compress((HEADER + "\n" + "Phone,1,2,-1.0,resnet50,9,phone\n" * 99).encode())
+    (tmp_path / "ncnn_bench_all.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="cannot be read"):
+        read_tables([tmp_path])
+
+
 @pytest.mark.parametrize("missing", ["no-such.csv", "."], ids=["file", "empty folder"])
 def test_a_missing_table_is_an_error(tmp_path: Path, missing: str) -> None:
     with pytest.raises(DataError):

@@ -105,7 +105,9 @@ def test_the_shipped_ncnn_anchors_are_runs_of_the_table(table: Table) -> None:
 
 def test_the_other_shipped_factors_are_what_the_tables_say(table: Table, folder: Path) -> None:
     rules, runs = load_rules(), litert_runs(table)
-    _, worst, _ = fit_facts.worst_dominance(runs)
+    dominance = fit_facts.worst_dominance(runs)
+    assert dominance is not None
+    _, worst, _ = dominance
     assert rules.dominance == pytest.approx(worst, abs=5e-3)
     noise = maximum_over_mean(folder)
     assert rules.p90_over_mean == pytest.approx(noise[-(-95 * len(noise) // 100) - 1], abs=5e-3)
@@ -115,6 +117,24 @@ def test_the_other_shipped_factors_are_what_the_tables_say(table: Table, folder:
     )
     assert fit_facts.newest_over_older(runs, Arithmetic.INT8) == ()
     assert newer["before_xnnpack", Arithmetic.INT8] == 0.0
+
+
+def test_the_command_can_tell_every_other_factor(table: Table, folder: Path) -> None:
+    told = "\n".join(fit_facts.fact_lines(litert_runs(table), maximum_over_mean(folder)))
+    for figure in (
+        "475 pairs",
+        "x1.189",
+        "float32: x0.664",
+        "int8: no network",
+        "738 runs",
+        "x1.178",
+    ):
+        assert figure in told
+
+
+def test_runs_of_one_family_bound_nothing(table: Table) -> None:
+    one = [run for run in litert_runs(table) if run.family == "mobilenet_v1"]
+    assert fit_facts.worst_dominance(one) is None
 
 
 def test_every_laid_out_network_has_about_its_published_macs(folder: Path) -> None:

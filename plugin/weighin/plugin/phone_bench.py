@@ -59,9 +59,8 @@ def measure_all(
         futures = [pool.submit(_on_phone, link, jobs, place, tell, stop) for link, jobs in work]
         try:
             _await(futures)
-        except BaseException:
-            stop.set()
-            raise
+        finally:
+            stop.set()  # after an interrupt: phones that still run stop at their next step
     return tuple(future.result() for future in futures)
 
 

@@ -3,18 +3,20 @@
 What this module does not do: it fits nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from weighin.gates.cost import Arithmetic
+from weighin.gates.devices.holdout import quantile
 from weighin.gates.devices.latency import dominance_key
 from weighin.gates.devices.learn import Run
 
 
-def worst_dominance(runs: Sequence[Run]) -> tuple[int, float, str]:
+def worst_dominance(runs: Sequence[Run]) -> tuple[int, float, str] | None:
     """How much longer a network took than one of another family that is larger in every term.
 
     Returns:
-        Number of such pairs, the largest ratio, and the pair it belongs to.
+        Number of such pairs, the largest ratio, and the pair it belongs to; ``None`` if there
+        is no such pair.
     """
     pairs = [
         (
@@ -26,7 +28,7 @@ def worst_dominance(runs: Sequence[Run]) -> tuple[int, float, str]:
         if (a.setup, a.arithmetic) == (b.setup, b.arithmetic) and a.family != b.family
         if _within(a, b)
     ]
-    return len(pairs), *max(pairs)
+    return (len(pairs), *max(pairs)) if pairs else None
 
 
 def _within(a: Run, b: Run) -> bool:
@@ -44,3 +46,22 @@ def newest_over_older(runs: Sequence[Run], arithmetic: Arithmetic) -> tuple[floa
 
 def _key(run: Run) -> tuple[str, str]:
     return run.setup.rsplit(", ", 1)[0], run.anchor.network
+
+
+def fact_lines(runs: Sequence[Run], maximum_over_mean: Sequence[float]) -> Iterable[str]:
+    """The figures for people.
+
+    Args:
+        runs: LiteRT's published runs.
+        maximum_over_mean: Of repeated runs on phones; none where that table is not there.
+    """
+    if (found := worst_dominance(runs)) is not None:
+        pairs, worst, pair = found
+        yield f"larger in every term: {pairs} pairs of other families, worst x{worst:.3f} ({pair})"
+    for arithmetic in (Arithmetic.FLOAT32, Arithmetic.INT8):
+        ratios = newest_over_older(runs, arithmetic)
+        told = ", ".join(f"x{ratio:.3f}" for ratio in ratios) or "no network with both"
+        yield f"XNNPACK over older kernels, {arithmetic}: {told}"
+    if maximum_over_mean:
+        most = quantile(maximum_over_mean, 0.95)
+        yield f"maximum over mean: {len(maximum_over_mean)} runs on phones, 95 % below x{most:.3f}"

@@ -19,7 +19,6 @@ from weighin.gates.devices.holdout import (
     hold_out,
 )
 from weighin.gates.devices.learn import Run, learn
-from weighin.gates.devices.prices import Prior
 from weighin.gates.devices.tables import ITEM_BYTES, Table
 from weighin.gates.errors import DataError
 
@@ -192,8 +191,3 @@ def coefficients_of(
         operators=tuple(operators),
         learned=tuple((one.arithmetic, one.learned) for one in fits),
     )
-
-
-def prior_of(fits: Sequence[Fit], arithmetic: Arithmetic) -> Prior | None:
-    """The prior of one arithmetic among several fits."""
-    return next((one.learned.prior for one in fits if one.arithmetic is arithmetic), None)

@@ -22,9 +22,6 @@ from weighin.gates.devices.holdout import Band
 from weighin.gates.devices.prices import Anchor, Effect, Prices, estimate, settle
 from weighin.gates.devices.reach import Reach
 
-SLACK = 1.1
-"""The same network, exported by another tool, may have a few operators more."""
-
 MEASURED_HERE = "measured"
 """The kernels of runs that the user made: the ones in use."""
 

@@ -161,14 +161,15 @@ class _State:
         seen = np.bincount(at, w * r) / np.bincount(at, w)
         self.effects = seen * self.spread2 / (self.spread2 + self.noise2 / count)
         left = 1 / (1 / self.spread2 + count / self.noise2)
-        self.spread2 = self._with_base(self.effects**2 + left, "spread")
+        of_base = self.base.spread if self.base else None
+        self.spread2 = _mean_square(self.effects**2 + left, of_base)
         noise = r - self.effects[at]
-        self.noise2 = self._with_base(w * self.noise2 * noise**2, "noise")
+        of_base = self.base.noise if self.base else None
+        self.noise2 = _mean_square(w * self.noise2 * noise**2, of_base)
 
-    def _with_base(self, squares: Any, name: str) -> float:
-        """Mean of squares, with those of the base counted in where there is one."""
-        count = _BASE_NETWORKS if self.base else 0.0
-        of_base = float(getattr(self.base, name)) ** 2 if self.base else 0.0
-        return max(
-            _LEAST_NOISE**2, float((squares.sum() + count * of_base) / (len(squares) + count))
-        )
+
+def _mean_square(squares: Any, of_base: float | None) -> float:
+    """Mean of squares, with those of the base counted in where there is one."""
+    count, base = (0.0, 0.0) if of_base is None else (_BASE_NETWORKS, of_base)
+    mean = (squares.sum() + count * base**2) / (len(squares) + count)
+    return max(_LEAST_NOISE**2, float(mean))

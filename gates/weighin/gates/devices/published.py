@@ -18,6 +18,9 @@ from weighin.gates.errors import DataError
 KERNELS = {"TFLite": "before_xnnpack", "XNNPACK end2end": "xnnpack"}
 """Runtime column of the table, and which kernels those runs used."""
 
+NOISE_TABLE = "ncnn_bench_all.csv.gz"
+"""The table whose runs were repeated."""
+
 ITEM_BYTES = {Arithmetic.FLOAT32: 4, Arithmetic.INT8: 1}
 
 
@@ -80,14 +83,16 @@ def _row(raw: Mapping[str, str]) -> Row | None:
     terms = terms_of(raw["model"], ITEM_BYTES[arithmetic])
     if terms is None or not raw["threads"]:
         return None
-    kernels = KERNELS[raw["runtime"]]
+    kernels, mean_ms = KERNELS[raw["runtime"]], float(raw["latency_ms"])
+    if not 0 < mean_ms < 1e9:
+        raise ValueError(f"latency_ms of {raw['model']} must be above zero, not {mean_ms}")
     return Row(
         setup=Setup(device=raw["device"], threads=int(float(raw["threads"])), kernels=kernels),
         arithmetic=arithmetic,
         model=raw["model"],
         family=family_of(raw["model"]),
         terms=terms,
-        mean_ms=float(raw["latency_ms"]),
+        mean_ms=mean_ms,
         source=raw.get("source") or "not named",
     )
 
@@ -99,7 +104,7 @@ def maximum_over_mean(folder: Path) -> tuple[float, ...]:
     """
     ratios = (
         float(raw["max_ms"]) / float(raw["avg_ms"])
-        for raw in _table(folder / "ncnn_bench_all.csv.gz")
+        for raw in _table(folder / NOISE_TABLE)
         if raw["class"] == "phone" and raw["gpu_device"] == "-1.0" and float(raw["avg_ms"]) > 0
     )
     return tuple(sorted(ratios))

@@ -13,6 +13,7 @@ import csv
 import gzip
 import re
 import statistics
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,10 +107,13 @@ def _read(path: Path) -> Table:
         return _own_runs(path)
     rows = _rows(path)
     columns = set(rows[0]) if rows else set()
-    if columns >= _NCNN:
-        return _ncnn(rows, _counted(path.parent / FEATURES))
-    if columns >= _PUBLISHED:
-        return _published(rows)
+    try:
+        if columns >= _NCNN:
+            return _ncnn(rows, _counted(path.parent / FEATURES))
+        if columns >= _PUBLISHED:
+            return _published(rows)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
     raise DataError(
         f"{path}: its columns are of no known table; expected those of ncnn_bench_all.csv "
         f"({', '.join(sorted(_NCNN))}) or of phone_latency_published.csv "
@@ -122,7 +126,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         data = path.read_bytes()
         text = gzip.decompress(data) if path.suffix == ".gz" else data
         return list(csv.DictReader(text.decode("utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
 
@@ -178,8 +182,10 @@ def _ncnn(rows: Sequence[Mapping[str, str]], counted: _Amounts) -> Table:
     left_out: list[str] = []
     for row in rows:
         mean_ms = float(row["avg_ms"] or 0)
-        if float(row["gpu_device"] or -1) != -1 or mean_ms <= 0:
-            continue
+        if not 0 <= mean_ms < 1e9:
+            raise ValueError(f"avg_ms of {row['model']} must be a time, not {mean_ms}")
+        if float(row["gpu_device"] or -1) != -1 or mean_ms == 0:
+            continue  # a time of 0 says that the network did not run
         network = ncnn_name(row["model"])
         amounts = counted.get(network, "its operators were never counted")
         if isinstance(amounts, str):

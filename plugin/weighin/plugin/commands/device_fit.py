@@ -75,11 +75,25 @@ def _fit(args: argparse.Namespace, table: "Table", runtimes: Sequence[str]) -> i
         say_json({**document(fits), "left_out": list(table.left_out)})
     else:
         say(report(fits))
+        for line in _facts(args.table, table, runtimes):
+            say(line)
         say(f"left out: {'; '.join(table.left_out) or 'nothing'}")
     if args.write:
         for runtime in runtimes:
             _write(args.write, runtime, [one for one in fits if one.runtime == runtime], table)
     return 0
+
+
+def _facts(paths: Sequence[Path], table: "Table", runtimes: Sequence[str]) -> Iterable[str]:
+    """What else is shipped about LiteRT, where the tables are that say it."""
+    from weighin.gates.devices.fit_facts import fact_lines
+    from weighin.gates.devices.published import NOISE_TABLE, maximum_over_mean
+
+    if "litert" not in runtimes:
+        return ()
+    folder = next((path for path in paths if (path / NOISE_TABLE).is_file()), None)
+    noise = maximum_over_mean(folder) if folder else ()
+    return fact_lines([run for name, run in table.runs if name == "litert"], noise)
 
 
 def _teller(progress: Any, at: int, total: int) -> Any:

@@ -4,7 +4,6 @@ What this module does not do: it knows no adb; :mod:`.adb` is the one that does,
 else in this package takes whatever has these methods.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -65,8 +64,3 @@ def text_of(link: Link, command: str) -> str:
         said = " ".join(answer.text.split())[:200]
         raise PhoneError(f"phone: `{command}` failed ({answer.code}): {said}")
     return answer.text
-
-
-def is_plain(word: str) -> bool:
-    """Whether a word needs no quoting in the phone's shell."""
-    return re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", word) is not None
