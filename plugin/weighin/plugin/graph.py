@@ -27,9 +27,9 @@ from weighin.plugin.fx import (
 )
 
 _TOLERANCE = 1e-3
-_SCALES = (1.0, 0.7, 0.4)
-"""The rows that a model is compared on, and others made of them: rows that are all alike would
-not show that a graph mixes them up."""
+_OTHERS = ((1.0, False), (0.7, True), (0.4, False))
+"""The rows that a model is compared on, and others made of them, by a scale and turned end to end
+or not: rows that are alike would not show that a graph mixes them up."""
 
 _NO_OPS = ("clone", "contiguous", "alias", "detach", "lift_fresh_copy", "dropout", "to", "_to_copy")
 
@@ -48,9 +48,12 @@ def to_graph(module: Any, rows: Any) -> Graph:
     """
     import torch
 
+    shown = [
+        scale * (rows.flip(*range(1, rows.dim())) if turned else rows) for scale, turned in _OTHERS
+    ]
     with torch.no_grad():
         try:
-            said = [module(rows * scale) for scale in _SCALES]
+            said = [module(one) for one in shown]
         except TypeError as error:
             raise SourceError(f"the model does not take one tensor of rows: {error}") from error
         if not isinstance(said[0], torch.Tensor) or said[0].dim() != 2:
@@ -69,7 +72,7 @@ def to_graph(module: Any, rows: Any) -> Graph:
     rewrite.fold_constants(graph)
     rewrite.restore_linear(graph)
     rewrite.sink_permutes(graph)
-    more, wanted = torch.cat([rows * scale for scale in _SCALES]), torch.cat(said)
+    more, wanted = torch.cat(shown), torch.cat(said)
     graph = free_the_batch(graph, rows, more, wanted)
     _finish(graph)
     for count in (1, len(rows), len(more)):
