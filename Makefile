@@ -22,10 +22,18 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev --editable ".[plugin]"
 	@touch $@
 
+# What tests need from npm: GitHub's API description, a validating proxy, accessibility rules.
+NODE_READY := tests/node/node_modules/.ready
+$(NODE_READY): tests/node/package.json tests/node/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  (cd tests/node && npm ci --silent --no-audit --no-fund --ignore-scripts) && touch $@ \
+	  || echo "npm could not install tests/node: tests that need it are skipped"; \
+	else echo "npm is not installed: tests that need it are skipped"; fi
+
 demo: $(READY) ## Train, register, weigh, release and pull two small models into ./demo.
 	$(BIN)/weighin demo --dir demo
 
-test: $(READY) ## Run every test, the slow real-model flows included.
+test: $(READY) $(NODE_READY) ## Run every test, the slow real-model flows included.
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: $(READY) ## Style, types and the import contract.

@@ -7,6 +7,7 @@
     ├── EvidenceError            exit 1   a signed statement does not verify, match or hold
     ├── StoreError               exit 1   DVC or git did not keep what it was given
     ├── RegistryError            exit 1   MLflow refused or could not be reached
+    ├── GitHubError              exit 1   GitHub refused or could not be reached
     ├── SetupError               exit 1   something that weighing needs could not be set up
     ├── PhoneError               exit 1   a phone cannot be read or measured
     │   └── PhoneGone            exit 1   it went away, and may come back
@@ -53,6 +54,10 @@ class StoreError(WeighinError):
 
 class RegistryError(WeighinError):
     """The MLflow registry refused or could not be reached."""
+
+
+class GitHubError(WeighinError):
+    """GitHub refused or could not be reached; what was written before stays."""
 
 
 class SetupError(WeighinError):

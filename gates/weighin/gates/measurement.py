@@ -44,6 +44,8 @@ class Measurement:
         slices: For ``slice_drop_points``: every slice. The interval is theirs, see
             :func:`weighin.gates.slices.worst`.
         baseline: For what is relative to the release: which file, and how much it has.
+        quantiles: How the single samples are spread, as pairs of a level from 0 to 1 and the
+            value there, in rising order; for readers, nothing is judged by it.
     """
 
     metric: Metric
@@ -60,6 +62,7 @@ class Measurement:
     confidence: float = 0.95
     slices: tuple[Slice, ...] = ()
     baseline: Baseline | None = None
+    quantiles: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,8 @@ def reading_to_json(reading: Reading) -> dict[str, object]:
     if reading.baseline is not None:
         value = number_to_json(reading.baseline.value)
         document["baseline"] = {"sha256": reading.baseline.sha256, "value": value}
+    if reading.quantiles:
+        document["quantiles"] = [list(pair) for pair in reading.quantiles]
     return document
 
 
@@ -82,7 +84,17 @@ def reading_from_json(document: object) -> Reading:
         if "slices" in fields
         else (),
         baseline=_baseline_from_json(fields["baseline"]) if "baseline" in fields else None,
+        quantiles=tuple(_quantile_from_json(one) for one in list_of(fields, "quantiles"))
+        if "quantiles" in fields
+        else (),
     )
+
+
+def _quantile_from_json(document: object) -> tuple[float, float]:
+    if not isinstance(document, list) or len(document) != 2:
+        raise ValueError(f"quantiles: a level and a value are needed, not {document!r}")
+    level, value = (number_of({"quantiles": one}, "quantiles") for one in document)
+    return level, value
 
 
 def _slice_to_json(one: Slice) -> dict[str, object]:

@@ -202,6 +202,28 @@ class FleetConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewConfig:
+    """``[review]``: where results are reviewed, and who may waive a budget.
+
+    Attributes:
+        repository: ``OWNER/NAME``; ``--repo`` or the workflow's own repository otherwise.
+        base: The branch that reviewed versions are merged into; else the repository's default.
+        api: The API's address; on GitHub Enterprise ``https://HOST/api/v3``.
+        report_url: Where a report page can be looked at, with ``{model}`` and ``{version}``.
+        waivers: Logins of the people who may waive a budget in a comment; nobody by default.
+        waiver_days: How long a waiver holds.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    base: Annotated[str, Field(min_length=1)] | None = None
+    api: Annotated[str, Field(pattern=r"^https?://")] = "https://api.github.com"
+    report_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    waivers: tuple[str, ...] = ()
+    waiver_days: _Count = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricConfig:
     """``[models.NAME.metric]``: a metric that is not built in, and how to use it.
 
@@ -308,6 +330,7 @@ class Config:
         search: Limits of recipe ``auto``.
         phones: What measures on phones.
         fleet: Which phones the users have.
+        review: Where results are reviewed, and by whom.
         budgets: Budgets of every model, by device name or ``default``.
         models: What to do with each registered model, by name.
     """
@@ -323,6 +346,7 @@ class Config:
     search: SearchConfig = SearchConfig()
     phones: PhonesConfig = PhonesConfig()
     fleet: FleetConfig = FleetConfig()
+    review: ReviewConfig = ReviewConfig()
     budgets: BudgetTable = field(default_factory=dict)
     models: dict[str, ModelConfig] = field(default_factory=dict)
 

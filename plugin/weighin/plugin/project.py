@@ -73,6 +73,10 @@ class Project:
         """Where reports and evidence of one model version are kept."""
         return self.state / "runs" / model / f"v{version}"
 
+    def committed(self, model: str, version: str) -> Path:
+        """Where a review branch keeps the report and the evidence of one version, in git."""
+        return self.root / "variants" / model / f"v{version}" / "weigh-in"
+
 
 def open_project(start: Path) -> Project:
     """The project at or above ``start``.

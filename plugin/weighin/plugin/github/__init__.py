@@ -1,0 +1,1 @@
+"""GitHub behind one narrow seam: what a review reads and writes there."""
