@@ -42,6 +42,12 @@ class Data:
     evaluation: Path
 
 
+@pytest.fixture(autouse=True)
+def same_weights() -> None:
+    """Every run of a test sees the same random weights; other weights are other tests."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def rows() -> Any:
     """Input rows, [6, 1, 8, 8]."""
