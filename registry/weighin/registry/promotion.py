@@ -22,7 +22,6 @@ from weighin.registry.changes import changes
 from weighin.registry.ranking import ranked, upper_end
 from weighin.registry.release import Approval, Release, ReleasedVariant
 
-
 Waivers = tuple[tuple[Check, Waiver], ...]
 """What was let go, and by what."""
 
@@ -127,7 +126,7 @@ def fleet_objection(proofs: Iterable[Proof], policy: Policy) -> str | None:
     """Why too few users would be served; ``None`` where enough are, or no budget asks for it.
 
     What is asked is whether each device gets something that passes there; what was waived does
-    not. A target device without evidence decides nothing, so that leaving evidence away never helps.
+    not. A target device without evidence decides nothing, so leaving evidence away never helps.
     """
     fleet = policy.fleet
     if fleet is None or fleet.at_least_percent is None:

@@ -126,9 +126,7 @@ def custom_of(release: Release, variant: ReleasedVariant) -> dict[str, object]:
     }
     waived = {a.device: " ".join(a.waived) for a in approvals if a.waived}
     until = {
-        a.device: wire.time_to_json(a.waived_until)
-        for a in approvals
-        if a.waived_until is not None
+        a.device: wire.time_to_json(a.waived_until) for a in approvals if a.waived_until is not None
     }
     return described | ({"waived": waived, "waived_until": until} if waived else {})
 
