@@ -33,7 +33,7 @@ from weighin.registry.promotion import (
     stale,
     waivers_of,
 )
-from weighin.registry.release import Release
+from weighin.registry.release import Approval, Release, ReleasedVariant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,17 +207,28 @@ def _tell_mlflow(
         where = project.registry_uri
         return (f"MLflow was not told: there is no registry on this machine ({where})",)
     paths = {p.statement.variant.sha256: p.statement.variant.path for p in proofs}
-    ranked = sorted(release.variants, key=lambda v: (min(a.rank for a in v.approvals), v.label))
+    ranked = sorted(release.variants, key=_place)
     files = tuple(
         ReleasedFile(
             label=variant.label,
             recipe=variant.recipe,
             sha256=variant.sha256,
             path=project.root / paths[variant.sha256],
-            devices=tuple(a.device for a in variant.approvals),
+            devices=tuple(_device(approval) for approval in variant.approvals),
         )
         for variant in ranked
     )
     channel = project.config.channel.name
     publish_release(home.connection, home.registration, home.run_id, files, channel)
     return ()
+
+
+def _place(variant: ReleasedVariant) -> tuple[bool, int, str]:
+    """What passed somewhere comes before what was waived everywhere."""
+    ranks = [(bool(a.waived), a.rank) for a in variant.approvals]
+    return *min(ranks), variant.label
+
+
+def _device(approval: Approval) -> str:
+    waived = " and ".join(approval.waived)
+    return f"{approval.device} (waived: {waived})" if waived else approval.device

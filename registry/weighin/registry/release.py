@@ -144,8 +144,8 @@ def variant_from_custom(
     latency = wire.object_of(custom.get("latency_p90_us", {}), "latency_p90_us")
     waived = wire.object_of(custom.get("waived", {}), "waived")
     until = wire.object_of(custom.get("waived_until", {}), "waived_until")
-    if not waived.keys() == until.keys() <= ranks.keys():
-        raise ValueError("waived: needs a device of the file and until when, for each")
+    if not waived.keys() == until.keys() <= ranks.keys() or "" in waived.values():
+        raise ValueError("waived: needs a device of the file, what and until when, for each")
     return ReleasedVariant(
         recipe=wire.text_of(custom, "recipe"),
         format=Format(wire.text_of(custom, "format")),
