@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 MOST_REASON = 300
 """Characters of a reason that fit in every report."""
 
-_MOST_COMMENT = 65_536
+MOST_COMMENT = 4_000
+"""Characters of a comment that is parsed: anybody may write one, and hostile Markdown is slow."""
+
 _MOST_COMMANDS = 50
 _QUOTED = 80
 _COMMAND = re.compile(r"weighin:[ \t]*waive\b(.*)", re.IGNORECASE | re.DOTALL)
-_MAY_HAVE_ONE = re.compile(r"weighin:[ \t]*waive\b", re.IGNORECASE)
+_MAY_HAVE_ONE = re.compile(r"^weighin:[ \t]*waive\b", re.IGNORECASE | re.MULTILINE)
 _WORDS = re.compile(r"[ \t]*(\S*)(?:[ \t]+on[ \t]+(\S+))?[ \t]*(.*)", re.IGNORECASE | re.DOTALL)
 _AFTER_WORDS = ":,;"
 """What people write behind a name that is no part of it."""
@@ -56,8 +58,9 @@ def parse_waiver_command(body: str) -> tuple[WaiverAsk | RefusedAsk, ...]:
     """Every command of a comment, in order; empty if there is none."""
     if not _MAY_HAVE_ONE.search(body):
         return ()
-    if len(body) > _MOST_COMMENT:
-        return (RefusedAsk(said=shortened(body), why="the comment is too long"),)
+    if len(body) > MOST_COMMENT:
+        why = f"the comment has {len(body)} characters; a command goes into one of its own"
+        return (RefusedAsk(said=shortened(body), why=why),)
     lines = [line for line in _lines(body) if _COMMAND.match(line)]
     if len(lines) > _MOST_COMMANDS:
         why = f"{len(lines)} commands in one comment; at most {_MOST_COMMANDS} are read"
