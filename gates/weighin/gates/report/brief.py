@@ -12,11 +12,12 @@ What this module does not do: it sends nothing.
 """
 
 from weighin.gates.measurement import Measurement
+from weighin.gates.metric import Metric
 from weighin.gates.report import summary
 from weighin.gates.report.change_words import file_words, short_words, title_words
 from weighin.gates.report.changes import DeviceChange, changes_since
 from weighin.gates.report.context import PLAIN, Context
-from weighin.gates.report.misses import of_fate
+from weighin.gates.report.misses import Miss, of_fate
 from weighin.gates.report.verdict_words import (
     SIGNS,
     Fate,
@@ -31,12 +32,12 @@ from weighin.gates.weigh_in import WeighIn
 
 MOST_DEVICES = 8
 _MOST_CHANGED = 3
-_LONGEST_NAME, _LONGEST_LINE = 60, 300
+_LONGEST_NAME, _LONGEST_REASON, _LONGEST_LINE = 60, 160, 300
 _LOOK_ALIKES = str.maketrans({"`": "\u02cb", "@": "\uff20", "<": "\u2039", ">": "\u203a"})
 
 
 def to_brief(weigh_in: WeighIn, *, context: Context = PLAIN) -> str:
-    """At most some fifteen lines of plain Markdown, the verdict first.
+    """At most a dozen lines of plain Markdown, the verdict first.
 
     Args:
         weigh_in: What is told of.
@@ -62,14 +63,20 @@ def _device(weigh_in: WeighIn, fate: Fate, context: Context) -> str:
     sign, name = SIGNS[fate.standing], _name(fate.device)
     if context.untrusted:
         return f"{sign} {name}: claimed only"
-    told = [miss.words for miss in of_fate(weigh_in, fate, context)]
+    told = list(of_fate(weigh_in, fate, context))
     if fate.waived:
         by = ", ".join(dict.fromkeys(_name(waiver.by) for _, waiver in fate.waived))
         until = min(waiver.expires_at for _, waiver in fate.waived)
         return f"{sign} {name}: {_gets(fate)}, WAIVED by {by} until {until:%Y-%m-%d}"
     if told:
-        return f"{sign} {name}: {_name(told[0], 200)}"
+        return f"{sign} {name}: nothing; {_why(told[0])}"
     return f"{sign} {name}: {_gets(fate)}"
+
+
+def _why(miss: Miss) -> str:
+    """``nearest `int8.tflite`: latency p90 at least 5.2 ms, budget 4 ms``."""
+    words = miss.why if miss.own else _name(miss.why, _LONGEST_REASON)
+    return f"nearest {_name(miss.label)}: {words}" if miss.label else words
 
 
 def _gets(fate: Fate) -> str:
@@ -82,12 +89,17 @@ def _gets(fate: Fate) -> str:
 
 
 def _figure(reading: Measurement) -> str:
-    return amount(reading.metric, reading.value)
+    start = {Metric.ACCURACY_DROP_POINTS: "drop ", Metric.LATENCY_P90_MS: "p90 "}
+    return f"{start.get(reading.metric, '')}{amount(reading.metric, reading.value)}"
 
 
 def _warnings(context: Context) -> list[str]:
     number = len(loosened(context))
-    return [f"⚠️ The pull request loosens {count(number, 'limit')}"] if number else []
+    return (
+        [f"⚠️ The pull request loosens {count(number, 'setting')} that it is judged by"]
+        if number
+        else []
+    )
 
 
 def _changed(weigh_in: WeighIn, context: Context) -> list[str]:

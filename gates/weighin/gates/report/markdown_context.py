@@ -36,12 +36,8 @@ def untrusted(context: Context) -> str:
     """The loud first line of a weigh-in that nobody may rely on."""
     if not context.untrusted:
         return ""
-    return alert(
-        "CAUTION",
-        f"**Not to be trusted**: {code(context.untrusted)}.",
-        "",
-        "Nothing below was shown to be true, so nothing is passed.",
-    )
+    words = "Nothing below was shown to be true, so nothing is passed."
+    return alert("CAUTION", f"**NOT TO BE TRUSTED.** {words}")
 
 
 def plan_changes(context: Context) -> str:
@@ -61,9 +57,12 @@ def plan_changes(context: Context) -> str:
     note = "Judged by the base branch's values, not by these."
     loose = len(loosened(context))
     if not loose:
-        title = f"{count(len(rows), 'key')} of the plan changed, none made looser"
+        title = f"{count(len(rows), 'setting')} of the plan changed, none made looser"
         return folded(title, f"{shown}\n\n{note}")
-    box = alert("WARNING", f"**This pull request loosens {count(loose, 'limit')}.** {note}")
+    box = alert(
+        "WARNING",
+        f"**This pull request loosens {count(loose, 'setting')} that it is judged by.** {note}",
+    )
     return f"{box}\n\n{shown}"
 
 

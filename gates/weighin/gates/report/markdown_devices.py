@@ -81,8 +81,8 @@ def matrix(weigh_in: WeighIn, context: Context = PLAIN, *, with_intervals: bool 
     title = "Every variant on every device"
     if len(weigh_in.devices) <= _MATRIX_OPEN:
         return f"#### {title}\n\n{content}"
-    shown = f"{count(len(weigh_in.results), 'variant')}, {count(len(weigh_in.devices), 'device')}"
-    return folded(f"{title}: {shown}", content)
+    variants, devices = len(weigh_in.results), len(weigh_in.devices)
+    return folded(f"{title}: {count(variants, 'variant')}, {count(devices, 'device')}", content)
 
 
 def why(check: Check) -> str:

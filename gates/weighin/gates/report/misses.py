@@ -30,15 +30,24 @@ class Miss:
         device: Its name; ``None`` for the share of users that must be served.
         metric: The budget's; ``None`` if it is no single budget.
         standing: ``FAIL``, ``UNDECIDED``, or ``WAIVED`` if a person let it go.
-        words: What happened, with units, and the nearest variant; holds names of other people.
+        why: What happened, with units.
+        label: The nearest variant, or the one that was let through; empty if there is none.
+        own: Whether ``why`` is in our words only; else it may hold other people's.
         waiver: Who let it go, if somebody did.
     """
 
     device: str | None
     metric: Metric | None
     standing: Standing
-    words: str
+    why: str
+    label: str = ""
+    own: bool = False
     waiver: Waiver | None = None
+
+    @property
+    def words(self) -> str:
+        """What happened, and to which variant."""
+        return f"{self.why}; the nearest variant is {self.label}" if self.label else self.why
 
     @property
     def where(self) -> str:
@@ -76,22 +85,19 @@ def _broken(fate: Fate) -> Iterator[Check]:
 
 
 def _miss(fate: Fate, check: Check, standing: Standing, waiver: Waiver | None) -> Miss:
-    label = (
-        ""
-        if fate.result is None
-        else f"; the nearest variant is {plain(fate.result.variant.label)}"
-    )
     return Miss(
         device=fate.device,
         metric=check.budget.metric,
         standing=standing,
-        words=f"{summary.why(check)}{label}",
+        why=summary.why(check),
+        label="" if fate.result is None else plain(fate.result.variant.label),
+        own=check.objection is None and check.decided is None,
         waiver=waiver,
     )
 
 
 def _whole(fate: Fate, words: str) -> Miss:
-    return Miss(device=fate.device, metric=None, standing=fate.standing, words=words)
+    return Miss(device=fate.device, metric=None, standing=fate.standing, why=words)
 
 
 def _nothing(weigh_in: WeighIn) -> str:
@@ -105,4 +111,4 @@ def _of_users(weigh_in: WeighIn, context: Context) -> Iterator[Miss]:
     if told is None or told.outcome in {None, Outcome.PASS} or context.untrusted:
         return
     standing = Standing.FAIL if told.outcome is Outcome.FAIL else Standing.UNDECIDED
-    yield Miss(device=None, metric=None, standing=standing, words=served_words(told))
+    yield Miss(device=None, metric=None, standing=standing, why=served_words(told), own=True)

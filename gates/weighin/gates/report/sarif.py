@@ -93,7 +93,8 @@ def _result(weigh_in: WeighIn, miss: Miss, rules: list[str], lines: Lines, file:
     text = f"{plain(weigh_in.model)} v{plain(weigh_in.version)} on {miss.where}: {miss.words}."
     place: Json = {"artifactLocation": {"uri": file, "uriBaseId": "%SRCROOT%"}}
     line = line_of(miss, lines)
-    place["region"] = {"startLine": 1 if line is None else line}
+    if line is not None:
+        place["region"] = {"startLine": line}
     result: Json = {
         "ruleId": rule,
         "ruleIndex": rules.index(rule),
