@@ -35,11 +35,14 @@ _ASCII = str.maketrans(
 
 def print_report(weigh_in: WeighIn, console: Console, context: Context = PLAIN) -> None:
     """Show a weigh-in on a console, as wide as it is, in the characters that it has."""
-    if not console.options.ascii_only:
+    if console.is_terminal and not console.options.ascii_only:
         console.print(to_renderable(weigh_in, context=context, width=console.width))
         return
-    text = to_text(weigh_in, context=context, width=console.width).translate(_ASCII)
-    console.print(Text(text.encode("ascii", "replace").decode()), end="")
+    text = to_text(weigh_in, context=context, width=console.width)
+    if console.options.ascii_only:
+        text = text.translate(_ASCII).encode("ascii", "replace").decode()
+    console.file.write(text)
+    console.file.flush()
 
 
 def to_text(weigh_in: WeighIn, *, context: Context = PLAIN, width: int = 80) -> str:
