@@ -12,6 +12,7 @@ from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
+from weighin.gates.report.context import PLAIN, Context
 from weighin.gates.report.data_words import FLAG, data_lines, flag_lines
 from weighin.gates.report.fleet_words import (
     OTHER,
@@ -51,11 +52,14 @@ def marker(model: str) -> str:
     return f"<!-- weighin:{hashlib.sha256(model.encode()).hexdigest()[:16]} -->"
 
 
-def to_markdown(weigh_in: WeighIn, *, longest: int = COMMENT_LENGTH) -> str:
+def to_markdown(
+    weigh_in: WeighIn, *, context: Context = PLAIN, longest: int = COMMENT_LENGTH
+) -> str:
     """The whole comment, verdict first.
 
     Args:
         weigh_in: What is shown.
+        context: What else is known.
         longest: How many characters there may be. What does not fit is left out, details
             first, and the comment says so.
     """
