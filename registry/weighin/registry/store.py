@@ -114,6 +114,13 @@ def artifact_name(model: str, variant: Variant) -> str:
     return f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
 
 
+def artifact_entries(
+    model: str, version: str, variants: tuple[Variant, ...]
+) -> dict[str, dict[str, object]]:
+    """What ``dvc.yaml`` says of these variants, by artifact name."""
+    return {artifact_name(model, v): _artifact(model, version, v) for v in variants}
+
+
 def _configure(repo: Any, remote: str, *, fresh: bool) -> None:
     from dvc.config_schema import RelPath
 
@@ -156,7 +163,7 @@ def _describe(root: Path, model: str, version: str, variants: tuple[Variant, ...
     """Name the variants in ``dvc.yaml``; whether that changed it."""
     from dvc.utils.serialize import modify_yaml
 
-    wanted = {artifact_name(model, v): _artifact(model, version, v) for v in variants}
+    wanted = artifact_entries(model, version, variants)
     path = root / "dvc.yaml"
     if wanted.items() <= _artifacts(path).items():
         return False
