@@ -224,7 +224,7 @@ def _tree(git: Git, wanted: Wanted, under: str, shared: str) -> str:
     """
     files = dict(wanted.files)
     for path, rewrite in wanted.rewritten.items():
-        files[path] = rewrite(_blob(git, shared, path))
+        files[path] = rewrite(file_in(git, shared, path))
     git("read-tree", under)
     there = _paths(git, "ls-files", "--", f":(literal){wanted.folder}") if wanted.folder else ()
     gone = [f"0 {_DELETED}\t{path}" for path in there if path not in files]
@@ -256,7 +256,8 @@ def _stored(git: Git, contents: list[bytes]) -> list[str]:
         return git("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listed).split()
 
 
-def _blob(git: Git, commit: str, path: str) -> bytes | None:
+def file_in(git: Git, commit: str, path: str) -> bytes | None:
+    """A file's content in a commit that is here, or ``None``."""
     if not git.says_yes("cat-file", "-e", f"{commit}:{path}"):
         return None
     return git.raw("cat-file", "blob", f"{commit}:{path}")

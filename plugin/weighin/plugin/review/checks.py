@@ -89,6 +89,23 @@ def required_check(model: CheckRun, known: Iterable[KnownCheck]) -> CheckRun:
     )
 
 
+def required_status(model: CheckRun, known: Iterable[Status]) -> CheckRun:
+    """The same where checks are commit statuses; they know of no waiver."""
+    as_checks = (
+        KnownCheck(
+            id=0,
+            check=CheckRun(
+                name=one.context,
+                conclusion=Conclusion.SUCCESS if one.state == "success" else Conclusion.FAILURE,
+                title=one.description,
+                summary="",
+            ),
+        )
+        for one in known
+    )
+    return required_check(model, as_checks)
+
+
 def as_status(check: CheckRun, url: str) -> Status:
     """The same fact as a commit status, for a token that may not write checks.
 
