@@ -11,6 +11,7 @@ from importlib.resources import files
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import chart, summary
+from weighin.gates.report.context import PLAIN, Context
 from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.page_data import data
 from weighin.gates.report.page_devices import cards, chart_legend, numbered, picture, tiles
@@ -36,7 +37,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _DEVICES_PER_TABLE = 6
 
 
-def to_html(weigh_in: WeighIn) -> str:
+def to_html(weigh_in: WeighIn, context: Context = PLAIN) -> str:
     """The whole page."""
     title = f"{plain(weigh_in.model)} v{plain(weigh_in.version)}: weigh-in"
     head = tag(
