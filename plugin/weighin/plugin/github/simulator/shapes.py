@@ -115,7 +115,7 @@ def public_user(login: str, base: str) -> dict[str, Any]:
     empty = dict.fromkeys(("bio", "blog", "company", "email", "hireable", "location", "name"))
     counts = dict.fromkeys(("followers", "following", "public_gists", "public_repos"), 0)
     times = dict.fromkeys(("created_at", "updated_at"), "2011-01-25T18:44:36Z")
-    return {**user(login, base), **empty, **counts, **times}
+    return {**user(login, base), **empty, **counts, **times, "user_view_type": "public"}
 
 
 def repository(hosted: Hosted, base: str) -> dict[str, Any]:

@@ -177,8 +177,8 @@ def _commit(hosted: Hosted, facts: CommitFacts, base: str) -> dict[str, Any]:
             "url": f"{repo}/git/commits/{facts.sha}",
             "comment_count": 0,
         },
-        "author": None,
-        "committer": None,
+        "author": user("web-flow", base),
+        "committer": user("web-flow", base),
         "parents": [
             {"sha": sha, "url": f"{repo}/commits/{sha}", "html_url": f"{page}/commit/{sha}"}
             for sha in facts.parents
