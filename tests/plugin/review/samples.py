@@ -87,3 +87,22 @@ def make_weigh_in(
         started_at=NOW - timedelta(minutes=2),
         finished_at=NOW,
     )
+
+
+TOML = """
+[evidence]
+trusted_keys = ["keys/evidence.pub.json"]
+
+[budgets.default]
+accuracy_drop_points = 1.0
+size_mib = 2.0
+latency_p90_ms = 10.0
+
+[models.digits]
+evaluation = "data/evaluation.npz"
+calibration = "data/calibration.npz"
+devices = ["host", "pixel-4"]
+recipes = ["int8"]
+"""
+LATENCY_LINE = 8
+"""Where ``latency_p90_ms`` stands in it."""
