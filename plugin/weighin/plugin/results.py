@@ -31,10 +31,14 @@ EVIDENCE_DIR = "evidence"
 def weigh_in_folder(project: Project, model: str, version: str) -> Path:
     """Where the finished weigh-in of a version is: on this machine, or committed by a review.
 
-    The one that finished later counts; this machine's where they are equal, where only it can be
-    read, and where there is none at all.
+    Where both have a report, the one that finished later counts; this machine's if they are equal.
+    Where none has one, it is this machine's.
     """
     here, committed = project.results(model, version), project.committed(model, version)
+    if not (committed / REPORT_JSON).is_file():
+        return here
+    if not (here / REPORT_JSON).is_file():
+        return committed
     return committed if _finished_at(committed) > _finished_at(here) else here
 
 
@@ -50,12 +54,12 @@ def load_weigh_in(folder: Path) -> WeighIn:
     except FileNotFoundError as error:
         what = f"{folder.parent.name}/{folder.name.removeprefix('v')}"
         raise WeighinError(f"{what} has no report yet; run `weighin run {what}`") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeighinError(f"{path}: not a weighin report: {error}") from error
 
 
 def _finished_at(folder: Path) -> datetime:
-    """When a folder's weigh-in finished; the beginning of time if it has none to read."""
+    """When a folder's weigh-in finished; the beginning of time if that cannot be read."""
     try:
         document: object = json.loads((folder / REPORT_JSON).read_bytes())
         return time_of(object_of(document, "report"), "finished_at")
