@@ -13,7 +13,7 @@ from weighin.registry.files import locked
 from weighin.registry.store import dvc_errors
 
 _POINTER = ".dvc"
-_MOST_POINTER_BYTES = 65_536
+_MOST_POINTER_BYTES = 8_192
 _ELSEWHERE = ("deps", "wdir", "frozen")
 
 
