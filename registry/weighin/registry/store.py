@@ -50,7 +50,7 @@ def ensure_dvc(root: Path, remote: str) -> bool:
     Raises:
         StoreError: the root is not in git, or DVC refuses.
     """
-    with _dvc_errors(root):
+    with dvc_errors(root):
         from dvc.repo import Repo
         from dvc.repo.init import init
 
@@ -83,7 +83,7 @@ def keep_variants(
     """
     for source, variant in files:
         _check_source(root, source, variant)
-    with locked(root / ".dvc" / "tmp" / "weighin.lock"), _dvc_errors(root):
+    with locked(root / ".dvc" / "tmp" / "weighin.lock"), dvc_errors(root):
         from dvc.repo import Repo
 
         with Repo(str(root)) as repo:
@@ -206,7 +206,12 @@ def _paths_for_git(root: Path, files: tuple[tuple[Path, Variant], ...]) -> tuple
 
 
 @contextmanager
-def _dvc_errors(root: Path) -> Generator[None]:
+def dvc_errors(root: Path) -> Generator[None]:
+    """Keep DVC quiet, and turn what it raises into an error of ours.
+
+    Raises:
+        StoreError: DVC or the disk refused.
+    """
     from dvc.exceptions import DvcException
     from dvc.scm import SCMError
 
