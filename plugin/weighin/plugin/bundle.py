@@ -122,7 +122,7 @@ def _weigh_ins(kept: dict[tuple[int, int], bytes]) -> Iterator[Bundled]:
 def _check_json(name: str, content: bytes, depth: int) -> None:
     """Only objects, nested no deeper than ours are: what reads them next must not be exhausted."""
     try:
-        level: list[object] = [json.loads(content)]
+        level: list[object] = [json.loads(content.decode())]
     except (ValueError, RecursionError) as error:
         raise EvidenceError(f"bundle: {name} is not JSON: {type(error).__name__}") from error
     if not isinstance(level[0], dict):

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,16 +95,16 @@ def _received(finished: "Run", repository: str, api: "Api", folder: Path) -> "tu
     """What the run left; a bundle that is refused is told, and counts as empty."""
     from weighin.plugin.bundle import LIMITS, read_bundle
     from weighin.plugin.bundle_fetch import packed_bundle
-    from weighin.registry.files import replacing
 
     try:
         packed = packed_bundle(finished, repository, api, LIMITS.packed_bytes)
         if packed is None:
             warn("weighin: the run left no bundle")
             return ()
-        with replacing(folder.with_name(f"{folder.name}.zip")) as temporary:
-            temporary.write_bytes(packed)
-            return read_bundle(temporary)
+        with tempfile.TemporaryDirectory() as temporary:
+            file = Path(temporary) / "bundle.zip"
+            file.write_bytes(packed)
+            return read_bundle(file)
     except EvidenceError as error:
         warn(f"weighin: the run's bundle is refused: {error}")
         return ()
