@@ -56,7 +56,7 @@ NAMES = {
     "too-many-digits": "weigh-in-99999/report.json",
     "other-digits": "weigh-in-\u0661/report.json",
     "upper-case": "Weigh-In-0/report.json",
-    "deeper": "weigh-in-0/evidence/0.json",
+    "deeper": "weigh-in-0/evidence/0/0.json",
     "top": "report.json",
     "long": "a" * 5000,
     "direction": "weigh-in-0/\u202egnj.json",
@@ -121,7 +121,7 @@ def twice(archive: zipfile.ZipFile) -> None:
 
 
 def no_report(archive: zipfile.ZipFile) -> None:
-    archive.writestr(entry("weigh-in-0/evidence-0.json"), b"{}")
+    archive.writestr(entry("weigh-in-0/evidence/0.json"), b"{}")
 
 
 def deep(archive: zipfile.ZipFile) -> None:
@@ -232,22 +232,22 @@ def folder_of(tmp_path: Path) -> Path:
 def test_a_link_in_a_folder_is_not_followed(tmp_path: Path) -> None:
     out = folder_of(tmp_path)
     (tmp_path / "secret").write_text("{}")
-    (out / "weigh-in-0" / "evidence-0.json").symlink_to(tmp_path / "secret")
-    with pytest.raises(EvidenceError, match=r"evidence-0\.json cannot be read"):
+    (out / "weigh-in-0" / "evidence" / "0.json").symlink_to(tmp_path / "secret")
+    with pytest.raises(EvidenceError, match=r"evidence/0\.json cannot be read"):
         read_bundle(out)
 
 
 def test_a_linked_folder_is_not_followed(tmp_path: Path) -> None:
     out = folder_of(tmp_path)
     (out / "weigh-in-1").symlink_to(out / "weigh-in-0")
-    with pytest.raises(EvidenceError, match="'weigh-in-1' is not a folder"):
+    with pytest.raises(EvidenceError, match="'weigh-in-1' is no name"):
         read_bundle(out)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     out = folder_of(tmp_path)
-    os.mkfifo(out / "weigh-in-0" / "evidence-0.json")
-    with pytest.raises(EvidenceError, match=r"evidence-0\.json is not a regular file"):
+    os.mkfifo(out / "weigh-in-0" / "evidence" / "0.json")
+    with pytest.raises(EvidenceError, match=r"evidence/0\.json is not a regular file"):
         read_bundle(out)
 
 
@@ -268,6 +268,17 @@ def test_committed_evidence_stands_for_its_version_before_what_was_measured(
     found = collect(tmp_path)
     assert [json.loads(one.report)["said"] for one in found] == ["committed", "measured"]
     assert [len(one.envelopes) for one in found] == [1, 1]
+
+
+def test_of_many_versions_the_newest_are_carried(tmp_path: Path) -> None:
+    for version in range(1, 12):
+        folder = tmp_path / "variants" / "digits" / f"v{version}" / "weigh-in"
+        folder.mkdir(parents=True)
+        report = {"model": "digits", "version": str(version)}
+        (folder / "report.json").write_text(json.dumps(report))
+    found = [json.loads(one.report)["version"] for one in collect(tmp_path)]
+    assert found == ["11", "10", "9", "8", "7"]
+    assert len(collect(tmp_path, newest=None)) == 11
 
 
 def test_a_link_in_the_project_is_not_carried_away(tmp_path: Path) -> None:

@@ -152,6 +152,8 @@ def job(host: "ArtifactHost", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "GITHUB_TOKEN": TOKEN,
     }.items():
         monkeypatch.setenv(name, value)
+    (tmp_path / "weighin.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
     return tmp_path / "out"
 
 
@@ -162,7 +164,9 @@ def test_the_command_leaves_a_clean_folder_and_says_which_pull_request(
     assert main(["bundle", "fetch", str(job)]) == 0
     assert capsys.readouterr().out == f"7 {SHA}\n"
     assert len(read_bundle(job)) == 1
-    assert sorted(path.name for path in job.parent.iterdir()) == ["event.json", "out"]
+    assert sorted(path.name for path in job.parent.iterdir()) == [
+        "event.json", "out", "weighin.toml",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -196,3 +200,45 @@ def test_outside_of_a_workflow_the_command_says_what_is_missing(
     monkeypatch.delenv("GITHUB_TOKEN")
     assert main(["bundle", "fetch", str(job)]) == ConfigError.exit_code
     assert "needs GITHUB_TOKEN" in capsys.readouterr().err
+
+
+def committed(root: Path, model: str, version: int) -> str:
+    folder = root / "variants" / model / f"v{version}" / "weigh-in"
+    folder.mkdir(parents=True)
+    report = json.dumps({"model": model, "version": str(version)})
+    (folder / "report.json").write_text(report)
+    return report
+
+
+def zip_of(*reports: str) -> bytes:
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number, report in enumerate(reports):
+            archive.writestr(f"weigh-in-{number}/report.json", report)
+    return file.getvalue()
+
+
+def test_what_the_base_has_already_is_not_reported_again(host: "ArtifactHost", job: Path) -> None:
+    old = committed(job.parent, "digits", 1)
+    fresh = json.dumps({"model": "digits", "version": "2"})
+    host.packed = zip_of(old, fresh)
+    assert main(["bundle", "fetch", str(job), "--json"]) == 0
+    assert [one.report.decode() for one in read_bundle(job)] == [fresh]
+
+
+def test_with_nothing_new_the_newest_of_each_model_shows_what_changes(
+    host: "ArtifactHost", job: Path
+) -> None:
+    kept = [committed(job.parent, *one) for one in (("digits", 2), ("digits", 10), ("cats", 1))]
+    host.packed = zip_of(*kept)
+    assert main(["bundle", "fetch", str(job)]) == 0
+    assert [one.report.decode() for one in read_bundle(job)] == kept[1:]
+
+
+def test_a_flood_of_weigh_ins_is_cut_off(
+    host: "ArtifactHost", job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.packed = zip_of(*(json.dumps({"model": f"m{n}", "version": "1"}) for n in range(25)))
+    assert main(["bundle", "fetch", str(job)]) == 0
+    assert len(read_bundle(job)) == 20
+    assert "5 more weigh-ins in the bundle are left out" in capsys.readouterr().err
