@@ -26,6 +26,7 @@ COMMANDS = (
     "verify",
     "device",
     "inspect",
+    "bundle",
     "plan-samples",
     "doctor",
 )
