@@ -1,6 +1,7 @@
 """``weighin review MODEL/VERSION``: show a finished weigh-in on GitHub."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from weighin.gates.errors import ConfigError
 from weighin.plugin.console import say, say_json, warn
 
 if TYPE_CHECKING:
+    from weighin.plugin.review.connect import Wishes
     from weighin.plugin.review.desk import Reviewed
 
 SUMMARY = "show a finished weigh-in on GitHub"
@@ -72,30 +74,37 @@ def _review(args: argparse.Namespace) -> "Reviewed":
 
 
 def _of_version(args: argparse.Namespace, name: str, version: str) -> "Reviewed":
-    import os
-
-    from weighin.plugin.review.connect import open_desk, open_workplace
-
+    from weighin.plugin.review.connect import open_desk, open_workplace, utc_now
     from weighin.plugin.review.run import review
 
-    opened = open_desk(args, os.environ, Path.cwd())
-    place = open_workplace(args, os.environ, opened)
-    return review(opened.desk, place, name, version)
+    wishes = _wishes(args)
+    opened = open_desk(wishes, os.environ, Path.cwd(), signs=True, now=utc_now())
+    return review(opened.desk, open_workplace(wishes, os.environ, opened), name, version)
 
 
 def _of_pull(args: argparse.Namespace) -> "Reviewed":
-    import os
-
-    from weighin.plugin.review.connect import open_desk
-
     from weighin.plugin.review.bundle_files import read_bundle
+    from weighin.plugin.review.connect import open_desk, utc_now
     from weighin.plugin.review.fork import review_pull
     from weighin.registry.git_plumbing import at_top
 
     bundle = read_bundle(args.bundle)
-    desk = open_desk(args, os.environ, Path.cwd()).desk
+    desk = open_desk(_wishes(args), os.environ, Path.cwd(), signs=False, now=utc_now()).desk
     _, prefix = at_top(desk.project.root, os.environ)
     return review_pull(desk, args.pull, args.sha, bundle, prefix=prefix)
+
+
+def _wishes(args: argparse.Namespace) -> "Wishes":
+    from weighin.plugin.review.connect import Wishes
+
+    return Wishes(
+        repository=args.repo,
+        api=args.api,
+        base=args.base,
+        remote=args.remote,
+        reopen=args.reopen,
+        dry_run=args.dry_run,
+    )
 
 
 def _tell(reviewed: "Reviewed") -> None:
