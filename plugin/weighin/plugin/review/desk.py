@@ -122,7 +122,7 @@ class Reviewed:
 
 
 def say_comment(
-    desk: Desk, model: str, text: str, on: Sequence[Comment], pull: int | None
+    desk: Desk, model: str, text: str, there: Sequence[Comment], pull: int | None
 ) -> Words:
     """Keep one comment with this text; what was written, in words.
 
@@ -142,8 +142,17 @@ def say_comment(
     return tuple(in_words(action) for action in actions)
 
 
-def say_checks(desk: Desk, shown: Shown, sha: str, url: str) -> tuple[Conclusion, Words]:
+def say_checks(
+    desk: Desk, shown: Shown, sha: str, url: str, *, pushed: bool = True
+) -> tuple[Conclusion, Words]:
     """Write what changed of the checks, or of the statuses where the token may not write checks.
+
+    Args:
+        desk: Where to.
+        shown: What they speak of.
+        sha: The commit that they are on.
+        url: Where a status leads to.
+        pushed: Whether GitHub has the commit; in a dry run it may not.
 
     Returns:
         How the check to require ended, and what was written, in words.
@@ -152,11 +161,11 @@ def say_checks(desk: Desk, shown: Shown, sha: str, url: str) -> tuple[Conclusion
     *_, model = runs
     actions: Sequence[CheckAction]
     if repository.writes_checks:
-        known = repository.checks(sha)
+        known = repository.checks(sha) if pushed else ()
         required = required_check(model, known)
         actions = check_actions(known, (*runs, required))
     else:
-        statuses = repository.statuses(sha)
+        statuses = repository.statuses(sha) if pushed else ()
         required = required_status(model, statuses)
         wanted = [as_status(check, url) for check in (*runs, required)]
         actions = status_actions(statuses, wanted)

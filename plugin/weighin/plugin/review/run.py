@@ -118,7 +118,8 @@ def _written(desk: Desk, place: Workplace, held: _Held) -> Reviewed:
     document = file_in(place.git, prepared.commit, path)
     lines = line_finder(desk.project, weigh_in.model, document)
     shown = Shown(weigh_in=weigh_in, context=held.context, line_of=lines, toml_path=path)
-    conclusion, checked = say_checks(desk, shown, prepared.commit, url)
+    there = not (desk.dry_run and prepared.changed)
+    conclusion, checked = say_checks(desk, shown, prepared.commit, url, pushed=there)
     return Reviewed(
         model=weigh_in.model,
         version=weigh_in.version,
