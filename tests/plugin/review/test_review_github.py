@@ -189,14 +189,15 @@ def test_what_was_merged_is_left_alone(stage: Stage) -> None:
     assert "variants/digits/v3/weigh-in/report.json" in merged
 
 
-def test_a_branch_that_somebody_forced_away_is_made_again(stage: Stage) -> None:
+def test_a_branch_that_somebody_forced_back_is_made_again(stage: Stage) -> None:
     stage.home.keep(make_weigh_in(FATES))
     first = stage.review()
-    stage.home.server(
-        "update-ref", "refs/heads/weighin/digits/v3", stage.home.server("rev-parse", "main")
-    )
-    stage.hosted.pulls[1].state = "open"
-    assert stage.review().commit == first.commit
+    stage.home.keep(make_weigh_in({"host": "fail", "pixel-4": "fail"}))
+    second = stage.review()
+    stage.home.server("update-ref", "refs/heads/weighin/digits/v3", first.commit)
+    third = stage.review()
+    assert (third.commit, third.pull) == (second.commit, first.pull)
+    assert stage.home.server("rev-parse", "weighin/digits/v3") == second.commit
 
 
 def test_a_base_that_changed_the_same_files_is_merged_into_the_branch(stage: Stage) -> None:

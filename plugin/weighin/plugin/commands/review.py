@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say_json(reviewed.to_json())
     else:
-        _tell(reviewed)
+        tell(reviewed)
     return reviewed.exit_code
 
 
@@ -107,7 +107,7 @@ def _wishes(args: argparse.Namespace) -> "Wishes":
     )
 
 
-def _tell(reviewed: "Reviewed") -> None:
+def tell(reviewed: "Reviewed") -> None:
     """What was done, shortly."""
     from weighin.gates.plain import plain
 
