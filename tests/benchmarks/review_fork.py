@@ -66,26 +66,41 @@ exec "$WEIGHIN_REAL" "$@"
 """
 
 
-def fork_secrets_seen(change: Callable[[Document], None] = lambda _: None) -> int:
-    """How many canaries end up where somebody outside can read them.
-
-    Args:
-        change: What to do to the measuring job first; to see that a leak would be noticed.
-    """
+def fork_secrets_seen() -> int:
+    """How many canaries end up where somebody outside can read them, over both jobs."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        measured = _measure(folder, change)
-        bundle = measured.uploads["weighin-bundle"]
-        files = [path for path in bundle.rglob("*") if path.is_file()]
-        later = folder / "fork" / "home" / "later.txt"
-        public = [measured.text, *(path.read_text(errors="replace") for path in files)]
-        public += [later.read_text(errors="replace")] if later.exists() else []
-        if not any("loot" in text for text in public):
-            raise RuntimeError(f"the hostile code did not run: {measured.text}")
-        reported = _report(folder, bundle)
+        measured = _measure(folder, _unchanged)
+        reported = _report(folder, measured.uploads["weighin-bundle"])
         if "review --repo octo/models --pull 7" not in reported.text:
             raise RuntimeError(f"nothing was reported: {reported.text}")
-        public.append(reported.text)
+        return _seen([*_public(folder, measured), reported.text])
+
+
+def seen_in_measuring(change: Callable[[Document], None]) -> int:
+    """The same for the measuring job alone, changed first: to see that a leak would be noticed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        return _seen(_public(folder, _measure(folder, change)))
+
+
+def _unchanged(job: Document) -> None:
+    """The job as it is."""
+
+
+def _public(folder: Path, measured: Finished) -> list[str]:
+    """What anybody can read of the measuring job, and what its hostile code wrote down later."""
+    bundle = measured.uploads["weighin-bundle"]
+    files = [path for path in bundle.rglob("*") if path.is_file()]
+    later = folder / "fork" / "home" / "later.txt"
+    files += [later] if later.exists() else []
+    public = [measured.text, *(path.read_text(errors="replace") for path in files)]
+    if not any("loot" in text for text in public):
+        raise RuntimeError(f"the hostile code did not run: {measured.text}")
+    return public
+
+
+def _seen(public: list[str]) -> int:
     return sum(canary in text for canary in (*_secrets().values(), *_TOKENS) for text in public)
 
 

@@ -49,17 +49,13 @@ save_channel() {
 
 # on_channel MESSAGE FUNCTION: restore, do, save; again from the start if the branch moved meanwhile.
 on_channel() {
-  local attempt code
+  local attempt
   for attempt in 1 2 3; do
     need_channel
-    code=0
-    "$2" || code=$?
+    failed=0 worst=0
+    each "$2"
     # What was signed is complete and valid, also when a later version was refused.
-    if save_channel "$1"; then
-      output exit-code "$code"
-      if ((code == 3)); then code=0; fi
-      exit "$code"
-    fi
+    if save_channel "$1"; then return; fi
     say "the branch $CHANNEL_BRANCH moved meanwhile (attempt $attempt)"
   done
   fail "the branch $CHANNEL_BRANCH could not be pushed; run this job again"

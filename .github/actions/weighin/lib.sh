@@ -27,13 +27,24 @@ unset_empty() {
 
 # verdict COMMAND...: run it; 3 (nothing may ship) is a verdict and no failure, the check tells it.
 verdict() {
+  each "$@"
+  if ((failed != 0)); then finish; fi
+}
+
+# each COMMAND...: the same, but what fails does not stop what comes after it; `finish` fails then.
+each() {
   local code=0
   "$@" || code=$?
   if ((code != 0 && code != 3)); then
-    output exit-code "$code"
-    exit "$code"
+    failed=$code
+  elif ((code > worst)); then
+    worst=$code
   fi
-  if ((code > worst)); then worst=$code; fi
+}
+
+finish() {
+  output exit-code "$((failed != 0 ? failed : worst))"
+  exit "$failed"
 }
 
 # with_token COMMAND...: git with the job's token, which is in no file, URL or argument.
@@ -49,10 +60,21 @@ with_token() {
     GIT_CONFIG_VALUE_0="AUTHORIZATION: basic $basic" "$@"
 }
 
-# show REFERENCE: the verdict in the job's summary, the page as an artifact.
+# Names of models and branches end up in the log: while this is on, no line of it is a command.
+hush() {
+  pause=$(random)
+  echo "::stop-commands::$pause"
+}
+
+speak() { echo "::$pause::"; }
+
+# show REFERENCE: the verdict in the job's summary, remarks in its log, the page as an artifact.
 show() {
   local page
-  weighin report --summary -- "$1" >>"$GITHUB_STEP_SUMMARY" || true
+  weighin report --summary=- -- "$1" >>"$GITHUB_STEP_SUMMARY" || true
+  speak
+  weighin report --annotations -- "$1" || true
+  hush
   page=$(weighin report --format html -- "$1") || true
   if [[ -f $page ]]; then
     pages=$((pages + 1))
@@ -65,5 +87,5 @@ show() {
 
 # reviewed REFERENCE: branch, pull request, comment and checks.
 reviewed() {
-  verdict weighin review --repo "$GITHUB_REPOSITORY" -- "$1"
+  each weighin review --repo "$GITHUB_REPOSITORY" -- "$1"
 }

@@ -1,10 +1,11 @@
 """A bundle: reports and evidence on their way from a machine that nobody trusts.
 
     weigh-in-0/report.json
-    weigh-in-0/evidence-0.json  evidence-1.json  ...
+    weigh-in-0/evidence/0.json  1.json  ...
     weigh-in-1/report.json      ...
 
-A folder, or a zip of it as a workflow's artifact is one. Names are numbers, because names of
+A folder, or a zip of it as a workflow's artifact is one; each inner folder is shaped like a
+results folder. Names are numbers, because names of
 files mean nothing: what a statement speaks of is inside it, under its signature. Reading refuses
 a bundle that is not exactly this, and unpacks into memory only, so that no name in it is a path.
 
@@ -23,8 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weighin.gates.errors import EvidenceError
+from weighin.plugin.results import EVIDENCE_DIR, REPORT_JSON
 
-_NAME = re.compile(r"weigh-in-(0|[1-9]\d{0,3})/(report|evidence-(0|[1-9]\d{0,4}))\.json")
+_NAME = re.compile(r"weigh-in-(0|[1-9]\d{0,3})/(report|evidence/(0|[1-9]\d{0,4}))\.json", re.ASCII)
+_FOLDER = re.compile(r"weigh-in-\d{1,4}/(evidence/)?", re.ASCII)
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED = 0x1
 
@@ -96,10 +99,10 @@ def write_bundle(folder: Path, weigh_ins: Iterable[Bundled]) -> None:
     folder.mkdir(parents=True)
     for number, one in enumerate(weigh_ins):
         inner = folder / f"weigh-in-{number}"
-        inner.mkdir()
+        (inner / EVIDENCE_DIR).mkdir(parents=True)
         for place, envelope in enumerate(one.envelopes):
-            (inner / f"evidence-{place}.json").write_bytes(envelope)
-        (inner / "report.json").write_bytes(one.report)
+            (inner / EVIDENCE_DIR / f"{place}.json").write_bytes(envelope)
+        (inner / REPORT_JSON).write_bytes(one.report)
 
 
 def _place(name: str) -> tuple[int, int]:
@@ -122,7 +125,7 @@ def _weigh_ins(kept: dict[tuple[int, int], bytes]) -> Iterator[Bundled]:
 def _check_json(name: str, content: bytes, depth: int) -> None:
     """Only objects, nested no deeper than ours are: what reads them next must not be exhausted."""
     try:
-        level: list[object] = [json.loads(content)]
+        level: list[object] = [json.loads(content.decode())]
     except (ValueError, RecursionError) as error:
         raise EvidenceError(f"bundle: {name} is not JSON: {type(error).__name__}") from error
     if not isinstance(level[0], dict):
@@ -140,14 +143,14 @@ def _inside(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else ()
 
 
-def _of_folder(folder: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
-    for inner in sorted(folder.iterdir()):
-        if inner.is_symlink() or not inner.is_dir():
-            raise EvidenceError(f"bundle: {_shown(inner.name)} is not a folder")
-        for file in sorted(inner.iterdir()):
-            name = f"{inner.name}/{file.name}"
+def _of_folder(folder: Path, limits: Limits, above: str = "") -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.iterdir()):
+        name = f"{above}{path.name}"
+        if _FOLDER.fullmatch(f"{name}/") and path.is_dir() and not path.is_symlink():
+            yield from _of_folder(path, limits, f"{name}/")
+        else:
             _place(name)
-            yield name, _regular(file, name, limits.file_bytes)
+            yield name, _regular(path, name, limits.file_bytes)
 
 
 def _regular(file: Path, name: str, at_most: int) -> bytes:
@@ -184,7 +187,7 @@ def _of_zip(file: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
 
 def _is_folder(info: zipfile.ZipInfo) -> bool:
     """Some zip tools list folders; one that is spelled like ours may be there, and is empty."""
-    return re.fullmatch(r"weigh-in-\d{1,4}/", info.filename) is not None and info.file_size == 0
+    return _FOLDER.fullmatch(info.filename) is not None and info.file_size == 0
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, at_most: int) -> bytes:

@@ -7,22 +7,27 @@ What this module does not do: it looks at no signature, and follows no link out 
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from weighin.plugin.bundle import Bundled
 from weighin.plugin.config import STATE_DIR
 from weighin.plugin.results import EVIDENCE_DIR, REPORT_JSON
 
+NEWEST = 5
+"""How many versions of each model a bundle carries; the older ones were reviewed long ago."""
 
-def collect(root: Path) -> tuple[Bundled, ...]:
-    """Every weigh-in under a project's root, one per model version.
+
+def collect(root: Path, newest: int | None = NEWEST) -> tuple[Bundled, ...]:
+    """The weigh-ins under a project's root, one per model version.
 
     Args:
         root: The project's root; its configuration is not read.
+        newest: How many versions of each model at most; ``None``: all.
     """
     kept: dict[object, Bundled] = {}
-    for folder in _folders(root):
+    for folder in _folders(root, newest):
         report = _content(folder / REPORT_JSON)
         if report is None:
             continue
@@ -32,9 +37,41 @@ def collect(root: Path) -> tuple[Bundled, ...]:
     return tuple(kept.values())
 
 
-def _folders(root: Path) -> Iterator[Path]:
-    yield from sorted((root / "variants").glob("*/v*/weigh-in"))
-    yield from sorted((root / STATE_DIR / "runs").glob("*/v*"))
+def new_to(root: Path, weigh_ins: Sequence[Bundled]) -> tuple[Bundled, ...]:
+    """Those that a project has not committed, byte for byte; if there are none, the newest of each.
+
+    A pull request that changes budgets only brings no weigh-in of its own. Its reviewers still
+    want to see what it changes, beside the newest weigh-in of each model.
+    """
+    known = {one.report for one in collect(root, newest=None)}
+    fresh = tuple(one for one in weigh_ins if one.report not in known)
+    return fresh or _newest(weigh_ins)
+
+
+def _newest(weigh_ins: Sequence[Bundled]) -> tuple[Bundled, ...]:
+    newest: dict[str, tuple[int, Bundled]] = {}
+    for one in weigh_ins:
+        match _about(one.report, Path()):
+            case (str() as model, str() as version) if version.isascii() and version.isdigit():
+                held = newest.get(model)
+                if held is None or held[0] < int(version):
+                    newest[model] = (int(version), one)
+            case _:
+                continue
+    return tuple(one for _, one in newest.values())
+
+
+def _folders(root: Path, newest: int | None) -> Iterator[Path]:
+    for model in sorted((root / "variants").glob("*/")):
+        yield from (path / "weigh-in" for path in _versions(model)[:newest])
+    for model in sorted((root / STATE_DIR / "runs").glob("*/")):
+        yield from _versions(model)[:newest]
+
+
+def _versions(model: Path) -> list[Path]:
+    """A model's folders `v1`, `v2`, ..., newest first."""
+    found = [path for path in model.glob("v*") if re.fullmatch(r"v\d+", path.name, re.ASCII)]
+    return sorted(found, key=lambda path: int(path.name[1:]), reverse=True)
 
 
 def _content(path: Path) -> bytes | None:

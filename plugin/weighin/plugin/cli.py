@@ -19,6 +19,7 @@ COMMANDS = (
     "run",
     "sync",
     "report",
+    "review",
     "data",
     "promote",
     "pull",

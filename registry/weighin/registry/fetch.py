@@ -13,7 +13,7 @@ from weighin.registry.files import locked
 from weighin.registry.store import dvc_errors
 
 _POINTER = ".dvc"
-_MOST_POINTER_BYTES = 65_536
+_MOST_POINTER_BYTES = 8_192
 _ELSEWHERE = ("deps", "wdir", "frozen")
 
 
@@ -55,7 +55,7 @@ def _pointer_of(root: Path, path: str) -> Path | None:
 
 
 def _check_plain(root: Path, pointer: Path) -> None:
-    from dvc.utils.serialize import ParseError, loads_yaml
+    from dvc.utils.serialize import ParseError, parse_yaml
 
     file = root / pointer
     if not file.resolve().is_relative_to(root.resolve()):
@@ -63,8 +63,8 @@ def _check_plain(root: Path, pointer: Path) -> None:
     if file.stat().st_size > _MOST_POINTER_BYTES:
         raise StoreError(f"{pointer}: is too long for a pointer")
     try:
-        document = loads_yaml(file.read_text(encoding="utf-8"), str(pointer))
-    except (ParseError, UnicodeDecodeError) as error:
+        document = parse_yaml(file.read_text(encoding="utf-8"), str(pointer))
+    except (ParseError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"{pointer}: cannot be read: {error}") from error
     outs = document.get("outs") if isinstance(document, dict) else None
     whole = isinstance(outs, list) and len(outs) == 1 and isinstance(outs[0], dict)

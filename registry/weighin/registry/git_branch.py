@@ -139,10 +139,18 @@ def _fetch(git: Git, remote: Remote, wanted: Wanted) -> dict[str, str]:
     specs = [f"+{ref}:{place}" for ref, place in places.items()]
     quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
     git("fetch", *quiet, "--", remote.name, *specs, remote=remote)
+    if len(places) > 1 and _is_cut_off(git, tuple(places.values())):
+        git("fetch", "--unshallow", *quiet, "--", remote.name, *specs, remote=remote)
     tips = {names[ref]: git("rev-parse", f"{place}^{{commit}}") for ref, place in places.items()}
     for place in places.values():
         git("update-ref", "-d", place)  # what was fetched stays for days all the same
     return tips
+
+
+def _is_cut_off(git: Git, places: tuple[str, ...]) -> bool:
+    """Whether a shallow clone ends before the commit at which two branches parted."""
+    shallow = git("rev-parse", "--is-shallow-repository") == "true"
+    return shallow and not git.says_yes("merge-base", *places)
 
 
 def _commit_for(git: Git, wanted: Wanted, base: str, before: str) -> str:

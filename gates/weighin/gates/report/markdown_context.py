@@ -18,7 +18,7 @@ from weighin.gates.report.context import Context
 from weighin.gates.report.markdown_devices import FEW_DEVICES
 from weighin.gates.report.markdown_parts import alert, code, first_rows, folded, link, table
 from weighin.gates.report.mermaid import Chart, quadrant_chart
-from weighin.gates.report.verdict_words import Standing, fates, worst_first
+from weighin.gates.report.verdict_words import Standing, fates, waivers_of, worst_first
 from weighin.gates.report.waiver_words import WaiverLine, loosened, plan_lines, waiver_lines
 from weighin.gates.report.words import METRIC_WORDS, amount, count
 from weighin.gates.weigh_in import WeighIn
@@ -140,7 +140,7 @@ def charts(weigh_in: WeighIn, context: Context) -> str:
     if not drawn:
         return ""
     rest = folded(f"{count(len(drawn) - 1, 'more device')} drawn", "\n\n".join(drawn[1:]))
-    note = _chart_note(context)
+    note = _chart_note(weigh_in, context)
     return "\n\n".join([drawn[0], note, *([rest] if drawn[1:] else [])])
 
 
@@ -149,7 +149,7 @@ def one_chart(weigh_in: WeighIn, context: Context) -> str:
     for fate in worst_first(fates(weigh_in, context)):
         chart = quadrant_chart(weigh_in, fate.device, context)
         if chart is not None:
-            return f"{_chart(weigh_in, fate.device, chart)}\n\n{_chart_note(context)}"
+            return f"{_chart(weigh_in, fate.device, chart)}\n\n{_chart_note(weigh_in, context)}"
     return ""
 
 
@@ -180,13 +180,13 @@ def _middle(weigh_in: WeighIn, device: str) -> str:
     return f"; the middle lines are its budgets, {' and '.join(known)}" if known else ""
 
 
-def _chart_note(context: Context) -> str:
+def _chart_note(weigh_in: WeighIn, context: Context) -> str:
     colours = {
         Standing.PASS: "green ✓ pass",
         Standing.FAIL: "red ✗ fail",
         Standing.UNDECIDED: "amber ? undecided",
     }
-    if context.waivers:
+    if waivers_of(weigh_in, context):
         colours[Standing.WAIVED] = "red ! waived"
     told = ", ".join(colours.values())
     if context.untrusted:

@@ -23,6 +23,7 @@ from weighin.gates.report.verdict_words import (
     Standing,
     fates,
     standing_of,
+    waivers_of,
     worst_first,
 )
 from weighin.gates.report.words import METRIC_WORDS, amount, figure, plain
@@ -185,7 +186,7 @@ def _legend(shown: Shown) -> Text:
     lines = ["✓ pass, with its latency  ✗ fail, ? undecided, with what decided it"]
     if context.untrusted:
         lines = ["? whatever is claimed, since the numbers cannot be believed"]
-    elif context.waivers:
+    elif waivers_of(weigh_in, context):
         lines.append("! would not pass, WAIVED by a person")
     lines.append("drop: accuracy lost, in points  * dominated by a simpler variant")
     if budgeted & VS_RELEASE:

@@ -3,11 +3,14 @@
 import argparse
 import json
 import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighin.gates.errors import ConfigError, EvidenceError
-from weighin.plugin.console import say, warn
+from weighin.plugin.console import say, say_json, warn
 
 if TYPE_CHECKING:
     from weighin.plugin.bundle import Bundled
@@ -31,95 +34,122 @@ exit codes: 0 done; 1 it is no bundle, or GitHub or git refused
 """
 
 
+MOST = 20
+"""How many weigh-ins of one pull request are reported."""
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what it takes."""
     parser.add_argument("what", choices=("write", "check", "fetch", "restore"))
     parser.add_argument("where", metavar="FOLDER|ZIP|COMMIT")
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one of them."""
     match args.what:
         case "write":
-            return _write(Path(args.where))
+            told = _write(Path(args.where))
         case "check":
-            return _check(Path(args.where))
+            told = _check(Path(args.where))
         case "fetch":
-            return _fetch(Path(args.where))
+            told = _fetch(Path(args.where))
         case _:
-            return _restore(args.where)
+            told = _restore(args.where)
+    if args.json:
+        say_json(told.document)
+    else:
+        for line in told.lines:
+            say(line)
+    return 0
 
 
-def _write(folder: Path) -> int:
-    from weighin.plugin.bundle import read_bundle, write_bundle
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What was done, for a script that reads lines and for one that reads JSON."""
+
+    document: Mapping[str, object]
+    lines: tuple[str, ...] = ()
+
+
+def _write(folder: Path) -> _Told:
+    from weighin.plugin.bundle import write_bundle
     from weighin.plugin.bundle_collect import collect
     from weighin.plugin.config_file import find_root
 
     _refuse_existing(folder)
     write_bundle(folder, collect(find_root(Path.cwd())))
-    _tell(len(read_bundle(folder)))
-    return 0
+    return _check(folder)
 
 
-def _check(source: Path) -> int:
+def _check(source: Path) -> _Told:
     from weighin.plugin.bundle import read_bundle
 
-    _tell(len(read_bundle(source)))
-    return 0
+    return _Told(document={"weigh_ins": _counted(read_bundle(source))})
 
 
-def _fetch(folder: Path) -> int:
+def _fetch(folder: Path) -> _Told:
     from weighin.plugin.bundle import write_bundle
+    from weighin.plugin.bundle_collect import new_to
     from weighin.plugin.bundle_fetch import RestApi, pull_of, run_of
+    from weighin.plugin.config_file import find_root
 
     _refuse_existing(folder)
-    event = json.loads(Path(_given("GITHUB_EVENT_PATH")).read_bytes())
+    finished = run_of(_event(Path(_given("GITHUB_EVENT_PATH"))))
     repository = _given("GITHUB_REPOSITORY")
-    api = RestApi(
-        os.environ.get("GITHUB_API_URL", "https://api.github.com"), _given("GITHUB_TOKEN")
-    )
-    finished = run_of(event)
+    address = os.environ.get("GITHUB_API_URL", "https://api.github.com")
+    api = RestApi(address, _given("GITHUB_TOKEN"))
     number = pull_of(finished, repository, api)
     if number is None:
         warn("weighin: no open pull request is at the commit of this run; nothing to report")
-        return 0
-    weigh_ins = _received(finished, repository, api, folder)
+        return _Told(document={"pull": None, "sha": finished.head_sha, "weigh_ins": 0})
+    weigh_ins = new_to(find_root(Path.cwd()), _received(finished, repository, api))
+    if len(weigh_ins) > MOST:
+        warn(f"weighin: {len(weigh_ins) - MOST} more weigh-ins in the bundle are left out")
+    weigh_ins = weigh_ins[:MOST]
     write_bundle(folder, weigh_ins)
-    _tell(len(weigh_ins))
-    say(f"{number} {finished.head_sha}")
-    return 0
+    document = {"pull": number, "sha": finished.head_sha, "weigh_ins": _counted(weigh_ins)}
+    return _Told(document=document, lines=(f"{number} {finished.head_sha}",))
 
 
-def _received(finished: "Run", repository: str, api: "Api", folder: Path) -> "tuple[Bundled, ...]":
+def _received(finished: "Run", repository: str, api: "Api") -> "tuple[Bundled, ...]":
     """What the run left; a bundle that is refused is told, and counts as empty."""
     from weighin.plugin.bundle import LIMITS, read_bundle
     from weighin.plugin.bundle_fetch import packed_bundle
-    from weighin.registry.files import replacing
 
     try:
         packed = packed_bundle(finished, repository, api, LIMITS.packed_bytes)
         if packed is None:
             warn("weighin: the run left no bundle")
             return ()
-        with replacing(folder.with_name(f"{folder.name}.zip")) as temporary:
-            temporary.write_bytes(packed)
-            return read_bundle(temporary)
+        with tempfile.TemporaryDirectory() as temporary:
+            file = Path(temporary) / "bundle.zip"
+            file.write_bytes(packed)
+            return read_bundle(file)
     except EvidenceError as error:
         warn(f"weighin: the run's bundle is refused: {error}")
         return ()
 
 
-def _restore(commit: str) -> int:
+def _restore(commit: str) -> _Told:
     from weighin.plugin.bundle_commit import restore
     from weighin.plugin.config_file import find_root
 
-    for reference in restore(find_root(Path.cwd()), commit):
-        say(reference)
-    return 0
+    references = restore(find_root(Path.cwd()), commit)
+    return _Told(document={"references": list(references)}, lines=references)
 
 
-def _tell(count: int) -> None:
+def _counted(weigh_ins: "Sequence[Bundled]") -> int:
+    count = len(weigh_ins)
     warn(f"weighin: {count} weigh-in{'' if count == 1 else 's'} in the bundle")
+    return count
+
+
+def _event(path: Path) -> object:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: the event cannot be read: {error}") from error
 
 
 def _given(name: str) -> str:

@@ -59,6 +59,25 @@ def connect_repository(
     return GitHubRepository(row["full_name"], row["default_branch"], door.identity(talk), talk)
 
 
+def push_token(
+    full_name: str,
+    api: str,
+    credentials: Credentials,
+    *,
+    clock: Clock | None = None,
+    patience: Patience | None = None,
+) -> str:
+    """What git shows the same server: the token itself, or for an App a new installation's.
+
+    Raises:
+        GitHubError: the App's key is not accepted, or GitHub is not there.
+    """
+    if credentials.kind is not Kind.APP:
+        return credentials.token
+    door = _Door(full_name, checked_api(api), credentials, clock or SystemClock(), patience)
+    return door.installation_token()[0]
+
+
 class _Door:
     """What is known before the first call."""
 
@@ -86,7 +105,7 @@ class _Door:
     def authority(self) -> Authority:
         match self._credentials.kind:
             case Kind.APP:
-                return AppTokens(fetch=self._installation_token, now=self._clock.now)
+                return AppTokens(fetch=self.installation_token, now=self._clock.now)
             case Kind.INSTALLATION:
                 return WorkflowToken(token=self._credentials.token, since=self._clock.now())
             case Kind.PERSONAL:
@@ -118,7 +137,8 @@ class _Door:
         key = private_key(self._credentials.app_key)
         return self.talk(_AppItself(self._credentials.app_id, key, self._clock))
 
-    def _installation_token(self) -> tuple[str, datetime]:
+    def installation_token(self) -> tuple[str, datetime]:
+        """A new token of the App on this repository, and when it expires."""
         talk = self._as_app()
         number = self._credentials.installation_id or self._installation(talk)
         ask = self.ask(f"get a token of the App's installation {number}", "an installation")

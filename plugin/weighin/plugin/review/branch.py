@@ -10,11 +10,10 @@ from weighin.plugin.project import Project
 from weighin.plugin.results import EVIDENCE_DIR, REPORT_JSON
 from weighin.plugin.review.names import branch_name
 from weighin.plugin.review.trust import Bundle
+from weighin.plugin.waivers import WAIVERS_DIR
 from weighin.registry.dvc_yaml import with_artifacts
 from weighin.registry.git_branch import Rewrite, Wanted
 from weighin.registry.store import artifact_entries
-
-WAIVERS_DIR = "waivers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

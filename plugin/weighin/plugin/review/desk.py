@@ -1,6 +1,6 @@
 """What a review works with, what it did, and the one place that writes to GitHub."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, assert_never
@@ -40,6 +40,9 @@ from weighin.plugin.review.checks import (
 
 SCHEMA = "weighin/review/v1"
 
+Words = tuple[str, ...]
+"""Sentences, one a line."""
+
 State = Literal["open", "closed", "merged", "moved"]
 
 
@@ -51,18 +54,16 @@ class Desk:
         project: The user's repository; on a fork's pull request, the base branch of it.
         repository: The same on GitHub.
         now: The time of the review, UTC.
-        context_of: What else is known of a weigh-in: history, the release, where the page is.
-        comment_text: The comment.
-        waivers_of: What the comments of a pull request waive, recorded, and what to say of it.
+        context_of: What else is known of a weigh-in with these statements, and notes on that.
+        waivers_of: What the comments of a pull request waive, and words on what they do not.
         dry_run: Whether nothing is written anywhere.
     """
 
     project: Project
     repository: Repository
     now: datetime
-    context_of: Callable[[WeighIn], Context]
-    comment_text: Callable[[WeighIn, Context], str]
-    waivers_of: Callable[[WeighIn, Sequence[Comment]], tuple[tuple[Waiver, ...], tuple[str, ...]]]
+    context_of: Callable[[WeighIn, Mapping[str, bytes]], tuple[Context, Words]]
+    waivers_of: Callable[[WeighIn, Sequence[Comment]], tuple[tuple[Waiver, ...], Words]]
     dry_run: bool = False
 
 
@@ -121,20 +122,37 @@ class Reviewed:
 
 
 def say_comment(
-    desk: Desk, weigh_in: WeighIn, context: Context, there: Iterable[Comment], pull: int | None
-) -> tuple[str, ...]:
-    """Keep one comment with this text; what was written, in words."""
-    mark, login = marker(weigh_in.model), desk.repository.login
+    desk: Desk, model: str, text: str, there: Sequence[Comment], pull: int | None
+) -> Words:
+    """Keep one comment with this text; what was written, in words.
+
+    Args:
+        desk: Where to.
+        model: Whose comment it is.
+        text: The comment.
+        there: The comments there are.
+        pull: The pull request; ``None`` in a dry run that would open it.
+    """
+    mark, login = marker(model), desk.repository.login
     ours = [comment for comment in there if is_ours(comment, mark, login)]
-    actions = comment_actions(ours, desk.comment_text(weigh_in, context))
+    actions = comment_actions(ours, text)
     for action in actions:
         if not desk.dry_run and pull is not None:
             _write_comment(desk.repository, action, pull)
     return tuple(in_words(action) for action in actions)
 
 
-def say_checks(desk: Desk, shown: Shown, sha: str, url: str) -> tuple[Conclusion, tuple[str, ...]]:
+def say_checks(
+    desk: Desk, shown: Shown, sha: str, url: str, *, pushed: bool = True
+) -> tuple[Conclusion, Words]:
     """Write what changed of the checks, or of the statuses where the token may not write checks.
+
+    Args:
+        desk: Where to.
+        shown: What they speak of.
+        sha: The commit that they are on.
+        url: Where a status leads to.
+        pushed: Whether GitHub has the commit; in a dry run it may not.
 
     Returns:
         How the check to require ended, and what was written, in words.
@@ -143,11 +161,11 @@ def say_checks(desk: Desk, shown: Shown, sha: str, url: str) -> tuple[Conclusion
     *_, model = runs
     actions: Sequence[CheckAction]
     if repository.writes_checks:
-        known = repository.checks(sha)
+        known = repository.checks(sha) if pushed else ()
         required = required_check(model, known)
         actions = check_actions(known, (*runs, required))
     else:
-        statuses = repository.statuses(sha)
+        statuses = repository.statuses(sha) if pushed else ()
         required = required_status(model, statuses)
         wanted = [as_status(check, url) for check in (*runs, required)]
         actions = status_actions(statuses, wanted)

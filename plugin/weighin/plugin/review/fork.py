@@ -18,6 +18,7 @@ from weighin.plugin.github.records import PullRequest
 from weighin.plugin.planning import fleet_of, plan_for
 from weighin.plugin.results import REPORT_JSON
 from weighin.plugin.review.checks import Shown
+from weighin.plugin.review.comment_text import comment_text
 from weighin.plugin.review.desk import Desk, Reviewed, State, say_checks, say_comment
 from weighin.plugin.review.plan_file import FileAt, line_finder, told_changes, told_files
 from weighin.plugin.review.trust import Believed, Bundle, believe, foreign_to, judged_by
@@ -49,20 +50,22 @@ def review_pull(desk: Desk, number: int, sha: str, bundle: Bundle, *, prefix: st
     document = desk.repository.file_at(f"{prefix}{FILE_NAME}", sha)
     comments = list(desk.repository.comments(number))
     objections = (*believed.objections, *_objections(desk, believed, pull, sha, prefix, bundle))
-    waivers, notes = ((), ()) if objections else desk.waivers_of(weigh_in, comments)
+    waivers, refused = ((), ()) if objections else desk.waivers_of(weigh_in, comments)
+    context, notes = desk.context_of(weigh_in, bundle.envelopes)
     context = replace(
-        desk.context_of(weigh_in),
+        context,
         now=desk.now,
-        signatures=believed.signatures,
         changes=_changes(desk, weigh_in, pull, prefix, document),
         untrusted=replace(believed, objections=objections).untrusted,
         waivers=waivers,
     )
-    done = say_comment(desk, weigh_in, context, comments, number)
+    text = comment_text(weigh_in, context, refused)
+    done = say_comment(desk, weigh_in.model, text, comments, number)
     shown = _shown(desk, weigh_in, context, prefix, document)
     conclusion, words = say_checks(desk, shown, sha, pull.url)
     reviewed = _reviewed(desk, believed, pull, sha, state)
-    return replace(reviewed, conclusion=conclusion, done=(*done, *words), notes=notes)
+    told = tuple(note for note in notes if note not in believed.objections)
+    return replace(reviewed, conclusion=conclusion, done=(*done, *words), notes=(*refused, *told))
 
 
 def _state(pull: PullRequest, sha: str) -> State:

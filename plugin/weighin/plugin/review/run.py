@@ -20,7 +20,8 @@ from weighin.plugin.results import weigh_in_folder
 from weighin.plugin.review.actions import OpenPull, in_words, pull_actions
 from weighin.plugin.review.branch import read_kept, wanted_branch
 from weighin.plugin.review.checks import Shown
-from weighin.plugin.review.desk import Desk, Reviewed, say_checks, say_comment, write_pull
+from weighin.plugin.review.comment_text import comment_text
+from weighin.plugin.review.desk import Desk, Reviewed, Words, say_checks, say_comment, write_pull
 from weighin.plugin.review.names import branch_name
 from weighin.plugin.review.plan_file import line_finder, told_changes
 from weighin.plugin.review.pull_text import pull_body, pull_title
@@ -55,6 +56,7 @@ class _Held:
     Attributes:
         weigh_in: The weigh-in.
         context: What is known beside it.
+        refused: Words on waivers that were asked for in vain.
         prepared: The branch.
         base: Where it is merged into.
         pull: The pull request there is, if there is one.
@@ -63,6 +65,7 @@ class _Held:
 
     weigh_in: WeighIn
     context: Context
+    refused: Words
     prepared: Prepared
     base: str
     pull: PullRequest | None
@@ -84,19 +87,23 @@ def review(desk: Desk, place: Workplace, model: str, version: str) -> Reviewed:
     if pull is not None and (pull.merged or (pull.state == "closed" and not place.reopen)):
         return _left_alone(believed.weigh_in, pull, dry_run=desk.dry_run)
     comments = () if pull is None else tuple(desk.repository.comments(pull.number))
-    waivers, notes = _waivers(desk, believed, comments)
+    waivers, refused = _waivers(desk, believed, comments)
     base = place.base or desk.project.config.review.base or desk.repository.default_branch()
     wanted = wanted_branch(desk.project, kept, believed.weigh_in, prefix=place.prefix, base=base)
     prepared = prepare(place.git, place.remote, wanted)
+    context, notes = desk.context_of(believed.weigh_in, kept.bundle.envelopes)
+    context = replace(context, now=desk.now, waivers=waivers)
     held = _Held(
         weigh_in=believed.weigh_in,
-        context=replace(_context(desk, place, believed, prepared), waivers=waivers),
+        context=_with_changes(context, believed, _changes(desk, place, prepared)),
+        refused=refused,
         prepared=prepared,
         base=base,
         pull=pull,
         comments=comments,
     )
-    return replace(_written(desk, place, held), notes=notes)
+    told = tuple(note for note in notes if note not in believed.objections)
+    return replace(_written(desk, place, held), notes=(*refused, *told))
 
 
 def _written(desk: Desk, place: Workplace, held: _Held) -> Reviewed:
@@ -105,12 +112,14 @@ def _written(desk: Desk, place: Workplace, held: _Held) -> Reviewed:
     pushed = _pushed(desk, place, prepared)
     pull, opened = _pull(desk, place, held)
     number, url = (None, "") if pull is None else (pull.number, pull.url)
-    said = say_comment(desk, weigh_in, held.context, held.comments, number)
+    text = comment_text(weigh_in, held.context, held.refused)
+    said = say_comment(desk, weigh_in.model, text, held.comments, number)
     path = f"{place.prefix}{FILE_NAME}"
     document = file_in(place.git, prepared.commit, path)
     lines = line_finder(desk.project, weigh_in.model, document)
     shown = Shown(weigh_in=weigh_in, context=held.context, line_of=lines, toml_path=path)
-    conclusion, checked = say_checks(desk, shown, prepared.commit, url)
+    there = not (desk.dry_run and prepared.changed)
+    conclusion, checked = say_checks(desk, shown, prepared.commit, url, pushed=there)
     return Reviewed(
         model=weigh_in.model,
         version=weigh_in.version,
@@ -162,23 +171,20 @@ def _left_alone(weigh_in: WeighIn, pull: PullRequest, *, dry_run: bool) -> Revie
     )
 
 
-def _context(desk: Desk, place: Workplace, believed: Believed, prepared: Prepared) -> Context:
-    """What is known beside the weigh-in, and why it is not to be believed, if it is not."""
-    changes = _changes(desk, place, prepared)
+def _with_changes(context: Context, believed: Believed, changes: tuple[PlanChange, ...]) -> Context:
+    """What is known, with why it is not to be believed, if it is not.
+
+    Numbers that were judged more mildly than the base branch judges are not: after the merge,
+    promotion would go by the base branch's file, and refuse them.
+    """
     looser = [change.where for change in changes if change.looser]
-    untrusted = believed.untrusted
-    if not untrusted and looser:
-        untrusted = (
-            f"judged by a {FILE_NAME} that is looser than the base branch's ({looser[0]}); "
-            "merge that file first"
-        )
-    return replace(
-        desk.context_of(believed.weigh_in),
-        now=desk.now,
-        signatures=believed.signatures,
-        changes=changes,
-        untrusted=untrusted,
+    mildly = (
+        f"judged by a {FILE_NAME} that is looser than the base branch's ({looser[0]}); "
+        "merge that file first"
+        if looser
+        else ""
     )
+    return replace(context, changes=changes, untrusted=believed.untrusted or mildly)
 
 
 def _changes(desk: Desk, place: Workplace, prepared: Prepared) -> tuple[PlanChange, ...]:

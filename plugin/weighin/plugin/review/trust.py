@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING
 
 from weighin.gates.belief import Moment
 from weighin.gates.errors import EvidenceError, WeighinError
-from weighin.gates.evidence import check_dates, open_statement
+from weighin.gates.evidence import verify_statement
 from weighin.gates.fleet import Fleet
 from weighin.gates.judge import Verdict, judge
 from weighin.gates.metric import Budget
-from weighin.gates.report.context import SignedFile
 from weighin.gates.report.document import from_document
 from weighin.gates.report.summary import reading_on
 from weighin.gates.statement import Statement
@@ -56,13 +55,11 @@ class Believed:
     Attributes:
         weigh_in: As its report has it.
         statements: The good ones, by label and device.
-        signatures: What was looked at, for readers.
         objections: Why the numbers are not believed; none if they are.
     """
 
     weigh_in: WeighIn
     statements: Mapping[tuple[str, str], Statement]
-    signatures: tuple[SignedFile, ...]
     objections: tuple[str, ...]
 
     @property
@@ -86,24 +83,19 @@ def believe(bundle: Bundle, keys: Collection["Key"], now: datetime) -> Believed:
     """
     weigh_in, digest = read_report(bundle.report), hashlib.sha256(bundle.report).hexdigest()
     statements: dict[tuple[str, str], Statement] = {}
-    signatures: list[SignedFile] = []
     objections: list[str] = []
     for name, envelope in sorted(bundle.envelopes.items()):
         try:
-            signed = open_statement(envelope, keys)
-            check_dates(signed.statement, now)
+            statement = verify_statement(envelope, keys, now)
         except EvidenceError as error:
             objections.append(f"{name}: {error}")
             continue
-        statement = signed.statement
         objections += _mismatches(name, statement, weigh_in, digest)
         statements[statement.variant.label, statement.device] = statement
-        signatures.append(_signed(statement, signed.keyid, envelope))
     objections += _missing(weigh_in, statements)
     return Believed(
         weigh_in=weigh_in,
         statements=statements,
-        signatures=tuple(signatures),
         objections=tuple(objections),
     )
 
@@ -219,13 +211,3 @@ def _missing(weigh_in: WeighIn, statements: Mapping[tuple[str, str], Statement])
 def _backed(result: Result, device: str, statements: Mapping[tuple[str, str], Statement]) -> bool:
     statement = statements.get((result.variant.label, device))
     return statement is not None and statement.variant.sha256 == result.variant.sha256
-
-
-def _signed(statement: Statement, keyid: str, envelope: bytes) -> SignedFile:
-    return SignedFile(
-        label=statement.variant.label,
-        device=statement.device,
-        keyid=keyid,
-        expires_at=statement.expires_at,
-        envelope_sha256=hashlib.sha256(envelope).hexdigest(),
-    )
