@@ -209,7 +209,7 @@ def test_an_expired_waiver_waives_nothing(review: Review) -> None:
 )
 def test_a_waiver_of_something_else_is_not_shown(review: Review, field: dict[str, str]) -> None:
     weigh_in, context = review("waived-only")
-    foreign = tuple(replace(waiver, **field) for waiver in context.waivers)
+    foreign = tuple(replace(waiver, **field) for waiver in context.waivers)  # type: ignore[arg-type]
     text = to_markdown(weigh_in, context=replace(context, waivers=foreign))
     assert text == to_markdown(weigh_in, context=replace(context, waivers=()))
 
