@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from weighin.plugin.setup import init_project
 from weighin.plugin.tools import weighing_tools
 from weighin.plugin.waivers import record_waivers
 from weighin.registry.channel import current_release
-from weighin.registry.keys import create_dev_keys, load_signer
+from weighin.registry.keys import create_dev_keys, load_signer, write_public_key
 from weighin.registry.release import Release
 from weighin.registry.store import ensure_dvc, keep_variants
 
@@ -239,9 +240,8 @@ def empty_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _into_dvc(root: Path, *paths: str) -> None:
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    dvc: Any = import_module("dvc.repo")
+    with dvc.Repo(str(root)) as repo:
         repo.add([str(root / path) for path in paths])
         repo.push()
 
@@ -404,6 +404,15 @@ def looser_budgets(shop: Shop) -> None:
     path.write_text(path.read_text().replace("latency_p90_ms = 10", "latency_p90_ms = 100"))
 
 
+def its_own_key(shop: Shop) -> None:
+    """The merge brings evidence and the key that it is to be believed by."""
+    signer = CryptoSigner.generate_ed25519()
+    shop.weigh("1", latency_ms=2, signer=signer)
+    write_public_key(shop.origin / "evil.pub.json", signer.public_key)
+    path = shop.origin / "weighin.toml"
+    path.write_text(path.read_text() + '[evidence]\ntrusted_keys = ["evil.pub.json"]\n')
+
+
 def other_data(shop: Shop) -> None:
     shop.weigh("1", latency_ms=2)
     path = shop.origin / "data/evaluation.npz"
@@ -441,6 +450,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "evidence of another model": (under_another_name, "speaks of tiny/1"),
     "a model that nobody configured": (of_no_model, "speaks of tiny/1"),
     "looser budgets in the same merge": (looser_budgets, "the budgets of host changed"),
+    "evidence with its own key": (its_own_key, "also changes whose signatures are believed"),
     "other data in the same merge": (other_data, "the evaluation data changed"),
     "another file than the weighed one": (another_file, "not the one that was weighed"),
     "a pointer that leads elsewhere": (a_pointer_to_elsewhere, "would fetch from elsewhere"),
@@ -457,6 +467,24 @@ def test_a_merge_that_brings_what_does_not_hold_releases_nothing(shop: Shop, how
     assert code == 1
     assert said in err
     assert shop.published == published
+
+
+def test_another_content_of_a_trusted_key_is_another_key(shop: Shop) -> None:
+    git(shop.origin, "switch", "--quiet", "main")
+    write_public_key(shop.origin / "ci.pub.json", shop.signer.public_key)
+    path = shop.origin / "weighin.toml"
+    path.write_text(path.read_text() + '[evidence]\ntrusted_keys = ["ci.pub.json"]\n')
+    commit_all(shop.origin, "name the key")
+    git(shop.origin, "switch", "--quiet", "--create", "good")
+    shop.weigh("1", latency_ms=2)
+    assert shop.merged(merge(shop))[0] == 0
+    git(shop.origin, "switch", "--quiet", "--create", "bad")
+    signer = CryptoSigner.generate_ed25519()
+    shop.weigh("2", latency_ms=2, signer=signer)
+    write_public_key(shop.origin / "ci.pub.json", signer.public_key)
+    code, _, err = shop.merged(merge(shop))
+    assert code == 1
+    assert "also changes whose signatures are believed" in err
 
 
 def test_a_waiver_that_its_author_signed_releases_nothing(shop: Shop) -> None:
