@@ -23,6 +23,7 @@ from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import Result, WeighIn
 from weighin.plugin.cli import main
 from weighin.plugin.github.records import Comment
+from weighin.plugin.lapsed import lapsed
 from weighin.plugin.planning import plan_for
 from weighin.plugin.project import Project, open_project
 from weighin.plugin.results import report_text
@@ -319,6 +320,29 @@ def test_what_was_waived_is_released_as_waived_and_every_pull_says_so(shop: Shop
     assert "WAIVED: tiny v1 did not pass on host" in shop.capsys.readouterr().err
 
 
+def test_what_a_release_rests_on_runs_out_and_that_is_said(shop: Shop) -> None:
+    shop.waive(shop.weigh("1", latency_ms=20))
+    assert shop.merged(merge(shop))[0] == 0
+    clone = open_project(shop.home / "clone")
+    assert lapsed(clone, NOW + timedelta(days=1)) == ()
+    [said] = lapsed(clone, NOW + timedelta(days=15))
+    assert "tiny/1 is released as int8.onnx on host by a waiver of latency_p90_ms that" in said
+    assert shop.offered is not None
+
+
+def test_evidence_of_a_release_runs_out_or_is_lost_and_that_is_said(shop: Shop) -> None:
+    shop.weigh("1", latency_ms=2)
+    assert shop.merged(merge(shop))[0] == 0
+    clone = open_project(shop.home / "clone")
+    assert lapsed(clone, NOW + timedelta(days=28)) == ()
+    [said] = lapsed(clone, NOW + timedelta(days=29))
+    assert "but its evidence expired on" in said
+    [evidence] = (shop.home / "channel/targets").rglob("evidence/*.json")
+    evidence.unlink()
+    [said] = lapsed(clone, NOW)
+    assert "the channel has lost its evidence" in said
+
+
 def test_a_waiver_that_is_merged_later_releases_what_waited(shop: Shop) -> None:
     weigh_in = shop.weigh("1", latency_ms=20)
     assert shop.merged(merge(shop))[0] == 3
@@ -508,6 +532,33 @@ def test_a_merge_that_names_a_person_and_brings_their_old_waiver_releases_nothin
     path = shop.origin / "weighin.toml"
     path.write_text(path.read_text().replace('["alice"]', '["alice", "mallory"]'))
     assert shop.merged(merge(shop))[0] == 3
+
+
+@pytest.mark.slow
+def test_a_real_weigh_in_is_merged_promoted_and_shown_in_mlflow(
+    weighed: Path, tmp_path: Path, weighin: Callable[..., Any]
+) -> None:
+    """Registered, weighed, reviewed, merged; the promoting machine has a clone and secrets."""
+    project, clone = open_project(weighed), tmp_path / "clone"
+    for name, value in (("user.name", "A Tester"), ("user.email", "tester@example.org")):
+        git(weighed, "config", name, value)
+    commit_all(weighed, "before")
+    before = git(weighed, "rev-parse", "HEAD")
+    shutil.copytree(project.results("tiny", "1"), project.committed("tiny", "1"))
+    commit_all(weighed, "what a review commits")
+    git(tmp_path, "clone", "--quiet", str(weighed), str(clone))
+    for kept in (".weighin/keys", ".weighin/channel", ".dvc-remote"):
+        shutil.copytree(weighed / kept, clone / kept)
+    words = ("promote", "--merged", before, "HEAD", "--json")
+    done = weighin(clone, *words, env={"MLFLOW_TRACKING_URI": f"sqlite:///{weighed}/mlflow.db"})
+    [merged] = json.loads(done.stdout)
+    assert (merged["released"], merged["changed"], merged["refused"]) == (True, True, "")
+    assert not (clone / "mlflow.db").exists()
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{weighed}/mlflow.db"
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    assert client.get_model_version_by_alias("tiny-mobile", "dev").tags["weighin.devices"] == "host"
 
 
 def test_one_refused_model_does_not_stop_the_others(shop: Shop) -> None:

@@ -1,9 +1,15 @@
 """``weighin sync``: weigh whatever is due."""
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from weighin.gates.errors import WeighinError
 from weighin.plugin.console import say, say_json, warn
+
+if TYPE_CHECKING:
+    from weighin.plugin.project import Project
 
 SUMMARY = "weigh every registered version that is due"
 DESCRIPTION = (
@@ -49,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         watch(project, every_seconds=args.every, tell=tell)
         return 0
     finished = sync(project, quiet=args.json, tell=tell)
+    _tell_lapsed(project)
     if args.json:
         say_json([done.as_document() for done in finished])
     elif not project.config.models:
@@ -56,3 +63,14 @@ def run(args: argparse.Namespace) -> int:
     elif not finished:
         say("nothing is due")
     return max((done.exit_code for done in finished), default=0)
+
+
+def _tell_lapsed(project: "Project") -> None:
+    """Say what is released although nobody vouches for it any more; weighing changes nothing."""
+    from weighin.plugin.lapsed import lapsed
+
+    try:
+        for said in lapsed(project, datetime.now(UTC)):
+            warn(f"weighin: {said}")
+    except WeighinError as error:
+        warn(f"weighin: the channel was not looked at: {error}")
