@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from weighin.gates.variant import Format, Variant
 from weighin.gates.weigh_in import Result, WeighIn
 from weighin.plugin.cli import main
 from weighin.plugin.github.records import Comment
+from weighin.plugin.lapsed import lapsed
 from weighin.plugin.planning import plan_for
 from weighin.plugin.project import Project, open_project
 from weighin.plugin.results import report_text
@@ -29,7 +31,7 @@ from weighin.plugin.setup import init_project
 from weighin.plugin.tools import weighing_tools
 from weighin.plugin.waivers import record_waivers
 from weighin.registry.channel import current_release
-from weighin.registry.keys import create_dev_keys, load_signer
+from weighin.registry.keys import create_dev_keys, load_signer, write_public_key
 from weighin.registry.release import Release
 from weighin.registry.store import ensure_dvc, keep_variants
 
@@ -239,9 +241,8 @@ def empty_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _into_dvc(root: Path, *paths: str) -> None:
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
+    dvc: Any = import_module("dvc.repo")
+    with dvc.Repo(str(root)) as repo:
         repo.add([str(root / path) for path in paths])
         repo.push()
 
@@ -317,6 +318,29 @@ def test_what_was_waived_is_released_as_waived_and_every_pull_says_so(shop: Shop
     assert "WAIVED: tiny v1 did not pass on host" in said
     assert main(["verify", "--out", "app"]) == 0
     assert "WAIVED: tiny v1 did not pass on host" in shop.capsys.readouterr().err
+
+
+def test_what_a_release_rests_on_runs_out_and_that_is_said(shop: Shop) -> None:
+    shop.waive(shop.weigh("1", latency_ms=20))
+    assert shop.merged(merge(shop))[0] == 0
+    clone = open_project(shop.home / "clone")
+    assert lapsed(clone, NOW + timedelta(days=1)) == ()
+    [said] = lapsed(clone, NOW + timedelta(days=15))
+    assert "tiny/1 is released as int8.onnx on host by a waiver of latency_p90_ms that" in said
+    assert shop.offered is not None
+
+
+def test_evidence_of_a_release_runs_out_or_is_lost_and_that_is_said(shop: Shop) -> None:
+    shop.weigh("1", latency_ms=2)
+    assert shop.merged(merge(shop))[0] == 0
+    clone = open_project(shop.home / "clone")
+    assert lapsed(clone, NOW + timedelta(days=28)) == ()
+    [said] = lapsed(clone, NOW + timedelta(days=29))
+    assert "but its evidence expired on" in said
+    [evidence] = (shop.home / "channel/targets").rglob("evidence/*.json")
+    evidence.unlink()
+    [said] = lapsed(clone, NOW)
+    assert "the channel has lost its evidence" in said
 
 
 def test_a_waiver_that_is_merged_later_releases_what_waited(shop: Shop) -> None:
@@ -404,6 +428,15 @@ def looser_budgets(shop: Shop) -> None:
     path.write_text(path.read_text().replace("latency_p90_ms = 10", "latency_p90_ms = 100"))
 
 
+def its_own_key(shop: Shop) -> None:
+    """The merge brings evidence and the key that it is to be believed by."""
+    signer = CryptoSigner.generate_ed25519()
+    shop.weigh("1", latency_ms=2, signer=signer)
+    write_public_key(shop.origin / "evil.pub.json", signer.public_key)
+    path = shop.origin / "weighin.toml"
+    path.write_text(path.read_text() + '[evidence]\ntrusted_keys = ["evil.pub.json"]\n')
+
+
 def other_data(shop: Shop) -> None:
     shop.weigh("1", latency_ms=2)
     path = shop.origin / "data/evaluation.npz"
@@ -441,6 +474,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "evidence of another model": (under_another_name, "speaks of tiny/1"),
     "a model that nobody configured": (of_no_model, "speaks of tiny/1"),
     "looser budgets in the same merge": (looser_budgets, "the budgets of host changed"),
+    "evidence with its own key": (its_own_key, "also changes whose signatures are believed"),
     "other data in the same merge": (other_data, "the evaluation data changed"),
     "another file than the weighed one": (another_file, "not the one that was weighed"),
     "a pointer that leads elsewhere": (a_pointer_to_elsewhere, "would fetch from elsewhere"),
@@ -457,6 +491,24 @@ def test_a_merge_that_brings_what_does_not_hold_releases_nothing(shop: Shop, how
     assert code == 1
     assert said in err
     assert shop.published == published
+
+
+def test_another_content_of_a_trusted_key_is_another_key(shop: Shop) -> None:
+    git(shop.origin, "switch", "--quiet", "main")
+    write_public_key(shop.origin / "ci.pub.json", shop.signer.public_key)
+    path = shop.origin / "weighin.toml"
+    path.write_text(path.read_text() + '[evidence]\ntrusted_keys = ["ci.pub.json"]\n')
+    commit_all(shop.origin, "name the key")
+    git(shop.origin, "switch", "--quiet", "--create", "good")
+    shop.weigh("1", latency_ms=2)
+    assert shop.merged(merge(shop))[0] == 0
+    git(shop.origin, "switch", "--quiet", "--create", "bad")
+    signer = CryptoSigner.generate_ed25519()
+    shop.weigh("2", latency_ms=2, signer=signer)
+    write_public_key(shop.origin / "ci.pub.json", signer.public_key)
+    code, _, err = shop.merged(merge(shop))
+    assert code == 1
+    assert "also changes whose signatures are believed" in err
 
 
 def test_a_waiver_that_its_author_signed_releases_nothing(shop: Shop) -> None:
@@ -480,6 +532,33 @@ def test_a_merge_that_names_a_person_and_brings_their_old_waiver_releases_nothin
     path = shop.origin / "weighin.toml"
     path.write_text(path.read_text().replace('["alice"]', '["alice", "mallory"]'))
     assert shop.merged(merge(shop))[0] == 3
+
+
+@pytest.mark.slow
+def test_a_real_weigh_in_is_merged_promoted_and_shown_in_mlflow(
+    weighed: Path, tmp_path: Path, weighin: Callable[..., Any]
+) -> None:
+    """Registered, weighed, reviewed, merged; the promoting machine has a clone and secrets."""
+    project, clone = open_project(weighed), tmp_path / "clone"
+    for name, value in (("user.name", "A Tester"), ("user.email", "tester@example.org")):
+        git(weighed, "config", name, value)
+    commit_all(weighed, "before")
+    before = git(weighed, "rev-parse", "HEAD")
+    shutil.copytree(project.results("tiny", "1"), project.committed("tiny", "1"))
+    commit_all(weighed, "what a review commits")
+    git(tmp_path, "clone", "--quiet", str(weighed), str(clone))
+    for kept in (".weighin/keys", ".weighin/channel", ".dvc-remote"):
+        shutil.copytree(weighed / kept, clone / kept)
+    words = ("promote", "--merged", before, "HEAD", "--json")
+    done = weighin(clone, *words, env={"MLFLOW_TRACKING_URI": f"sqlite:///{weighed}/mlflow.db"})
+    [merged] = json.loads(done.stdout)
+    assert (merged["released"], merged["changed"], merged["refused"]) == (True, True, "")
+    assert not (clone / "mlflow.db").exists()
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{weighed}/mlflow.db"
+    client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    assert client.get_model_version_by_alias("tiny-mobile", "dev").tags["weighin.devices"] == "host"
 
 
 def test_one_refused_model_does_not_stop_the_others(shop: Shop) -> None:

@@ -2,7 +2,9 @@
 
 import shutil
 import subprocess
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,8 +41,6 @@ def commit_all(root: Path, message: str = "x") -> str:
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a file and a folder in DVC, pushed; the clones' common origin."""
-    from dvc.repo import Repo
-
     home = tmp_path_factory.mktemp("fetch")
     root = repository(home / "origin")
     ensure_dvc(root, str(home / "remote"))
@@ -48,7 +48,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "models/a.tflite").write_bytes(b"model" * 100)
     (root / "data").mkdir()
     (root / "data/rows.npz").write_bytes(b"rows" * 100)
-    with Repo(str(root)) as repo:
+    dvc: Any = import_module("dvc.repo")
+    with dvc.Repo(str(root)) as repo:
         repo.add([str(root / "models/a.tflite"), str(root / "data")])
         repo.push()
     commit_all(root)
@@ -87,7 +88,7 @@ def test_a_file_that_the_remote_lost_is_an_error(origin: Path, clone: Path) -> N
         fetch_missing(clone, ["models/a.tflite"])
 
 
-POINTERS = {
+POINTERS: dict[str, str | bytes] = {
     "another file": "outs:\n- md5: x\n  path: ../../.git/hooks/post-checkout\n",
     "two files": "outs:\n- path: a.tflite\n- path: b.tflite\n",
     "nothing": "{}\n",

@@ -20,7 +20,7 @@ from weighin.gates.slices import Decided, decide
 
 
 class Outcome(StrEnum):
-    """What a gate says. Only ``PASS`` is ever released."""
+    """What a gate says. Only ``PASS`` is released, and what people waived, as waived."""
 
     PASS = "PASS"  # noqa: S105 - not a password
     FAIL = "FAIL"

@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 from weighin.gates.child import can_isolate
-from weighin.gates.errors import ConfigError
+from weighin.gates.errors import ConfigError, WeighinError
 from weighin.plugin.evidence_keys import try_key
+from weighin.plugin.lapsed import lapsed
 from weighin.plugin.planning import fleet_of
 from weighin.plugin.project import Project, open_project
 from weighin.registry.keys import KeyRole
@@ -55,6 +56,7 @@ def examine(start: Path) -> tuple[Finding, ...]:
         _keys(project),
         _evidence_key(project),
         _channel(project),
+        *_lapsed(project),
         _isolation(),
     )
 
@@ -157,6 +159,17 @@ def _channel(project: Project) -> Finding:
     return Finding(
         what="channel", ok=ok, detail=f"{said} {expires:%Y-%m-%d}; `weighin sync` renews it daily"
     )
+
+
+def _lapsed(project: Project) -> Iterator[Finding]:
+    """What is released although its evidence or its waiver is over; nothing where all is well."""
+    try:
+        yield from (
+            Finding(what="release", ok=False, detail=said)
+            for said in lapsed(project, datetime.now(UTC))
+        )
+    except WeighinError:
+        return  # the findings about keys and channel say why it cannot be looked at
 
 
 def _isolation() -> Finding:

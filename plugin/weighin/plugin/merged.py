@@ -4,17 +4,20 @@ The merge says which versions; the signed evidence in their folders says what ma
 Nothing here believes a report, a name of a folder or anything else that a pull request can write.
 """
 
+import os
 import re
 import stat
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from weighin.gates.errors import EvidenceError, StoreError, WeighinError
+from weighin.plugin.config import FILE_NAME
 from weighin.plugin.project import Project
 from weighin.plugin.promote import Promotion, promote_version
 from weighin.registry.channel import current_release
-from weighin.registry.git import changed_files, commit_of
+from weighin.registry.git import changed_files, commit_of, text_at
 
 _COMMITTED = re.compile(r"variants/([^/]+)/v([1-9][0-9]*)/weigh-in/.+", re.DOTALL)
 _NO_COMMIT = re.compile(r"0+")
@@ -49,7 +52,8 @@ def promote_merged(project: Project, before: str, after: str) -> tuple[Merged, .
     """Release every version whose weigh-in was added or changed between two commits.
 
     Of several versions of a model only the newest is released. One that is refused does not
-    stop the others. Doing it again publishes nothing new.
+    stop the others. Doing it again publishes nothing new. A merge that also changes whose
+    signatures are believed releases nothing: it would vouch for itself.
 
     Args:
         project: Checked out at ``after``.
@@ -64,7 +68,10 @@ def promote_merged(project: Project, before: str, after: str) -> tuple[Merged, .
     until = commit_of(root, after)
     if commit_of(root, "HEAD") != until:
         raise StoreError(f"{root}: {after} is not checked out, so its files are not here")
-    versions = versions_in(changed_files(root, since, until))
+    changed = changed_files(root, since, until)
+    versions = versions_in(changed)
+    if since is not None and (why := _other_keys(project, since, changed)):
+        return tuple(Merged(model=n, version=v, refused=why, failed=True) for n, v in versions)
     return tuple(_promoted(project, name, version) for name, version in versions)
 
 
@@ -76,6 +83,36 @@ def versions_in(paths: Iterable[str]) -> tuple[tuple[str, str], ...]:
         if found is not None and found[1] not in {".", ".."}:
             newest[found[1]] = max(int(found[2]), newest.get(found[1], 0))
     return tuple((name, str(version)) for name, version in sorted(newest.items()))
+
+
+def _other_keys(project: Project, before: str, changed: Collection[str]) -> str:
+    """Why a merge may not release anything itself; empty if it believes the keys of before."""
+    evidence = project.config.evidence
+    trusted, public = evidence.trusted_keys, evidence.public_key
+    named = trusted if trusted is not None else (public,) if public is not None else ()
+    root = project.root.resolve()
+    files = {os.path.normpath(name) for name in named}
+    files |= {os.path.relpath((root / name).resolve(), root) for name in named}
+    same = _keys_in(text_at(project.root, before, FILE_NAME) or "") == (trusted, public)
+    if same and files.isdisjoint(changed):
+        return ""
+    return (
+        f"this merge also changes whose signatures are believed ({FILE_NAME}, [evidence]); look "
+        "at that, then release it on purpose: weighin promote MODEL/VERSION"
+    )
+
+
+def _keys_in(text: str) -> tuple[object, object] | None:
+    """What a ``weighin.toml`` says of trusted and public keys; ``None`` if it cannot be read."""
+    try:
+        evidence = tomllib.loads(text).get("evidence", {})
+    except tomllib.TOMLDecodeError:
+        return None
+    if not isinstance(evidence, dict):
+        return None
+    trusted = evidence.get("trusted_keys")
+    known = tuple(trusted) if isinstance(trusted, list) else trusted
+    return known, evidence.get("public_key")
 
 
 def _promoted(project: Project, name: str, version: str) -> Merged:

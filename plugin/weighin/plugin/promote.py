@@ -87,7 +87,7 @@ def promote_version(
         plan = plan_for(project, name)
         policy = policy_of(project, plan, proofs, offered, now, waivers.waivers)
         release = promote(proofs, policy)
-        changed, told = False, ()
+        changed, told = False, tuple[str, ...]()
         if release.variants:
             home = _registered(project, name, version, plan.digest, unregistered=unregistered)
             changed = _publish(project, release, proofs, envelopes, now)

@@ -67,8 +67,8 @@ def _check_plain(root: Path, pointer: Path) -> None:
     except (ParseError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"{pointer}: cannot be read: {error}") from error
     outs = document.get("outs") if isinstance(document, dict) else None
-    whole = isinstance(outs, list) and len(outs) == 1 and isinstance(outs[0], dict)
-    if not whole or outs[0].get("path") != pointer.name.removesuffix(_POINTER):
+    only = outs[0] if isinstance(outs, list) and len(outs) == 1 else None
+    if not isinstance(only, dict) or only.get("path") != pointer.name.removesuffix(_POINTER):
         raise StoreError(f"{pointer}: does not point to the one file beside it")
     if any(key in document for key in _ELSEWHERE):
         raise StoreError(f"{pointer}: would fetch from elsewhere than the configured remote")

@@ -73,6 +73,22 @@ def changed_files(root: Path, before: str | None, after: str) -> tuple[str, ...]
     return tuple(sorted(name for name in names if "\ufffd" not in name))
 
 
+def text_at(root: Path, revision: str, path: str) -> str | None:
+    """A text file as a commit has it; ``None`` if it has no such file.
+
+    Args:
+        root: The project's root, inside a git repository.
+        revision: A commit from :func:`commit_of`.
+        path: Relative to the root.
+
+    Raises:
+        StoreError: git refused.
+    """
+    if not _git(root, "ls-tree", "--name-only", revision, "--", f":(literal){path}"):
+        return None
+    return _git(root, "show", "--no-textconv", f"{revision}:./{path}")
+
+
 def _git(root: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(

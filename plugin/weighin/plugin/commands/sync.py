@@ -1,9 +1,15 @@
 """``weighin sync``: weigh whatever is due."""
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from weighin.gates.errors import WeighinError
 from weighin.plugin.console import say, say_json, warn
+
+if TYPE_CHECKING:
+    from weighin.plugin.project import Project
 
 SUMMARY = "weigh every registered version that is due"
 DESCRIPTION = (
@@ -58,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         watch(project, every_seconds=args.every, tell=tell)
         return 0
     finished = sync(project, quiet=args.json, tell=tell, channel=args.only is None)
+    _tell_lapsed(project)
     if args.json:
         say_json([done.as_document() for done in finished])
     elif not project.config.models:
@@ -73,3 +80,14 @@ def _renew(renewed: bool, *, as_json: bool) -> int:
     else:
         say("the channel's timestamp is signed anew" if renewed else "the channel is fresh enough")
     return 0
+
+
+def _tell_lapsed(project: "Project") -> None:
+    """Say what is released although nobody vouches for it any more; weighing changes nothing."""
+    from weighin.plugin.lapsed import lapsed
+
+    try:
+        for said in lapsed(project, datetime.now(UTC)):
+            warn(f"weighin: {said}")
+    except WeighinError as error:
+        warn(f"weighin: the channel was not looked at: {error}")
