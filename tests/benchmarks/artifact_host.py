@@ -6,7 +6,7 @@ token; what it did see is remembered.
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,7 +70,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def artifact_host() -> Iterator[ArtifactHost]:
+def artifact_host() -> Generator[ArtifactHost]:
     """Serve until the block ends. The store is the same machine under another name."""
     server = _Server(("127.0.0.1", 0), _Handler)
     port = server.server_address[1]

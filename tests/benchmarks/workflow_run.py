@@ -9,7 +9,9 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +83,12 @@ class Finished:
 
 def load(path: Path) -> Document:
     """A workflow or an action, as YAML 1.2: `on` is a word."""
-    document: Document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    return deepcopy(_parsed(path.read_text(encoding="utf-8")))
+
+
+@cache
+def _parsed(text: str) -> Document:
+    document: Document = YAML(typ="safe", pure=True).load(text)
     return document
 
 

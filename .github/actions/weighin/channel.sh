@@ -28,6 +28,10 @@ restore_channel() {
     fail "the branch $CHANNEL_BRANCH cannot be fetched"
 }
 
+look_at_channel() {
+  restore_channel || say "there is no branch $CHANNEL_BRANCH yet, so nothing is compared with a release"
+}
+
 need_channel() {
   restore_channel || fail "there is no branch $CHANNEL_BRANCH; docs/github.md says how to make it"
 }

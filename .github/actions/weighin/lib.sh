@@ -85,6 +85,25 @@ show() {
   fi
 }
 
+# pull_data: the data sets that weighin.toml names and git does not hold, from DVC's remote. What
+# cannot be fetched is told by weighin when it is needed, by name.
+pull_data() {
+  local file files=()
+  while IFS= read -r -d '' file; do files+=("$file"); done < <(python3 -c '
+import pathlib, sys, tomllib
+with open("weighin.toml", "rb") as file:
+    models = tomllib.load(file).get("models", {}).values()
+roles = ("evaluation", "calibration", "training", "unlabelled", "tuning")
+named = {str(model[role]) for model in models for role in roles if role in model}
+for name in sorted(named):
+    if not pathlib.Path(name).exists():
+        sys.stdout.write(name + "\0")
+')
+  for file in ${files[@]+"${files[@]}"}; do
+    dvc pull --quiet -- "$file" || say "$file is neither here nor in the DVC remote"
+  done
+}
+
 # reviewed REFERENCE: branch, pull request, comment and checks.
 reviewed() {
   each weighin review --repo "$GITHUB_REPOSITORY" -- "$1"

@@ -20,9 +20,10 @@ trap speak EXIT
 
 # weigh: one version, or whatever is due. For your own workflows; reviews nothing.
 weigh() {
-  restore_channel || say "there is no branch $CHANNEL_BRANCH yet, so nothing is compared with a release"
+  look_at_channel
+  pull_data
   if [[ -z ${MODEL:-} ]]; then
-    verdict weighin sync --only weigh
+    each weighin sync --only weigh
     return
   fi
   verdict weighin run -- "$MODEL/$VERSION"
@@ -32,6 +33,7 @@ weigh() {
 # measure: a pull request's state, without any secret; whatever it did ends up in a bundle.
 measure() {
   weighin init >/dev/null # keys that nobody trusts
+  pull_data
   each weighin sync --only weigh
   weighin bundle write "$RUNNER_TEMP/weighin-bundle"
   output artifact "$RUNNER_TEMP/weighin-bundle"
@@ -63,8 +65,9 @@ review_all() {
 
 # refresh: weigh what is due or has expired, and review it.
 refresh() {
-  restore_channel || say "there is no branch $CHANNEL_BRANCH yet, so nothing is compared with a release"
-  verdict weighin sync --only weigh
+  look_at_channel
+  pull_data
+  each weighin sync --only weigh
   review_all
 }
 
@@ -74,7 +77,8 @@ report() {
   found=$(weighin bundle fetch "$fetched")
   if [[ -z $found ]]; then return; fi
   read -r pull sha <<<"$found"
-  restore_channel || say "there is no branch $CHANNEL_BRANCH yet, so nothing is compared with a release"
+  look_at_channel
+  pull_data
   for one in "$fetched"/weigh-in-*; do
     if [[ ! -d $one ]]; then
       say "there is nothing to judge; the check 'weighin' stays open"
@@ -95,14 +99,18 @@ waive() {
     return
   fi
   weighin bundle restore "$commit" >"$RUNNER_TEMP/weighin-references"
-  restore_channel || say "there is no branch $CHANNEL_BRANCH yet, so nothing is compared with a release"
+  look_at_channel
+  pull_data
   while IFS= read -r reference; do
     reviewed "$reference"
   done <"$RUNNER_TEMP/weighin-references"
 }
 
 # promote: everything that was merged since the last time.
-promote() { on_channel "Release what was merged up to $AFTER" promote_merged; }
+promote() {
+  pull_data # today's plan names the data by content
+  on_channel "Release what was merged up to $AFTER" promote_merged
+}
 
 promote_merged() {
   local path before=$BEFORE known code=0

@@ -16,6 +16,8 @@ from weighin.plugin import outbox
 from weighin.plugin.config import Config
 from weighin.plugin.console import progress_bar, warn
 from weighin.plugin.event import Registration
+from weighin.plugin.expiry import expiring
+from weighin.plugin.mark import Conclusion
 from weighin.plugin.mlflow_store import Connection, connect, find_version, recent_versions
 from weighin.plugin.pipeline import weigh
 from weighin.plugin.planning import plan_for
@@ -84,7 +86,7 @@ def weigh_version(
 def sync(
     project: Project, *, quiet: bool, tell: Callable[[Done], None], channel: bool = True
 ) -> tuple[Done, ...]:
-    """Weigh every version that is due, oldest first, and keep the channel from expiring.
+    """Weigh every version that is due, then what runs out, and keep the channel from expiring.
 
     Args:
         project: The project.
@@ -99,11 +101,11 @@ def sync(
     with sole_worker(project):
         hints = outbox.pending(hints_path)
         connection = connect(project.tracking_uri, project.registry_uri)
-        waiting = _waiting(project, connection)
+        waiting, old = _waiting(project, connection)
         _tell_unknown(project.config, hints)
         finished = tuple(
-            _weigh_one(project, connection, registration, quiet=quiet, tell=tell)
-            for registration in waiting
+            _weigh_one(project, connection, one, again=one in old, quiet=quiet, tell=tell)
+            for one in (*waiting, *old)
         )
         if hints:
             outbox.clear(hints_path, hints[-1].seq)
@@ -135,11 +137,19 @@ def watch(project: Project, *, every_seconds: float, tell: Callable[[Done], None
         outbox.wait_for_hint(hints_path, every_seconds)
 
 
-def _waiting(project: Project, connection: Connection) -> tuple[Registration, ...]:
+def _waiting(
+    project: Project, connection: Connection
+) -> tuple[tuple[Registration, ...], tuple[Registration, ...]]:
+    """What has no verdict for today's plan; and what has one whose evidence runs out."""
     models = tuple(project.config.models)
     registrations = recent_versions(connection, models, NEWEST)
     digests = {name: _digest(project, name) for name in {r.name for r in registrations}}
-    return due(registrations, marks_of(registrations), lambda r: digests[r.name])
+    marks = marks_of(registrations)
+    waiting = due(registrations, marks, lambda r: digests[r.name])
+    soon = expiring(project, datetime.now(UTC))
+    weighed = {key for key, mark in marks.items() if mark.conclusion is not Conclusion.REFUSED}
+    old = (r for r in registrations if r.label in soon and r.key in weighed)
+    return waiting, tuple(r for r in old if digests[r.name] is not None and r not in waiting)
 
 
 def _digest(project: Project, model: str) -> str | None:
@@ -162,12 +172,13 @@ def _weigh_one(
     connection: Connection,
     registration: Registration,
     *,
+    again: bool,
     quiet: bool,
     tell: Callable[[Done], None],
 ) -> Done:
     try:
         with progress_bar(registration.label, quiet=quiet) as progress:
-            weigh_in = weigh(project, connection, registration, again=False, progress=progress)
+            weigh_in = weigh(project, connection, registration, again=again, progress=progress)
         passed = tuple(result.variant.label for result in weigh_in.passed)
         done = Done(reference=registration.label, passed=passed, held=held_back(weigh_in))
     except WeighinError as error:
