@@ -73,12 +73,15 @@ def covered(weigh_in: WeighIn) -> tuple[str, ...]:
     return tuple(d for d in weigh_in.devices if device_outcome(weigh_in, d) is Outcome.PASS)
 
 
-def sentence(weigh_in: WeighIn, spell: Callable[[str], str] = plain) -> str:
+def sentence(
+    weigh_in: WeighIn, spell: Callable[[str], str] = plain, *, except_for: Sequence[str] = ()
+) -> str:
     """The verdict in words, on one line.
 
     Args:
         weigh_in: What is spoken of.
         spell: How the output format writes a name that nobody vouches for.
+        except_for: Devices that nothing passed on, and of which the caller says more itself.
     """
     name = spell(f"{weigh_in.model} v{weigh_in.version}")
     built, devices = len(weigh_in.results), weigh_in.devices
@@ -93,7 +96,7 @@ def sentence(weigh_in: WeighIn, spell: Callable[[str], str] = plain) -> str:
     reached = len(devices) - len(without)
     where = f"{reached} of {count(len(devices), 'device')}" if without else "every device"
     passed = f"{len(weigh_in.passed)} of {count(built, 'variant')} passed somewhere."
-    nothing_for = _none_for(without, spell)
+    nothing_for = _none_for([one for one in without if one not in except_for], spell)
     if users is None:
         return f"{name} may ship on {where}: {passed}{nothing_for}"
     if not weigh_in.may_ship:
