@@ -29,13 +29,14 @@ from weighin.gates.report.chart_parts import (
 )
 from weighin.gates.report.draw import Spec
 from weighin.gates.report.mark_words import reading_words
-from weighin.gates.report.words import METRIC_WORDS, amount, plain
+from weighin.gates.report.words import METRIC_WORDS, amount
 from weighin.gates.weigh_in import WeighIn
 
 SHOWN = (Metric.LATENCY_P90_MS, Metric.PEAK_MEMORY_MIB, Metric.ENERGY_MJ)
 _LEVELS = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 _UNJUDGED = "none"
-_WIDTH, _STEP = 92, 13
+_WIDTHS = {Metric.LATENCY_P90_MS: 128}
+_WIDTH, _STEP = 74, 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +93,14 @@ def costs_spec(weigh_in: WeighIn, device: str) -> Spec | None:
 def costs_words(weigh_in: WeighIn, device: str) -> dict[str, str]:
     """What each bar or box says, by its key."""
     return {
-        _key(cost, metric): _words(weigh_in, cost)
+        _key(cost, metric): _words(cost)
         for metric in SHOWN
         for cost in device_costs(weigh_in, device, metric)
     }
 
 
-def _words(weigh_in: WeighIn, cost: Cost) -> str:
-    label = plain(weigh_in.results[cost.number - 1].variant.label)
-    words = f"{cost.number} {label}: {reading_words(cost.reading)}"
+def _words(cost: Cost) -> str:
+    words = reading_words(cost.reading)
     spread = cost.spread
     if not spread:
         return words
@@ -111,7 +111,8 @@ def _words(weigh_in: WeighIn, cost: Cost) -> str:
 def _panel(
     place: int, metric: Metric, costs: Sequence[Cost], limit: float | None, rows: Sequence[int]
 ) -> Spec:
-    axis = axis_for([cost.reach for cost in costs], limit, _WIDTH, positive=True)
+    width = _WIDTHS.get(metric, _WIDTH)
+    axis = axis_for([cost.reach for cost in costs], limit, width, positive=True)
     title = f"{METRIC_WORDS[metric].name}, {METRIC_WORDS[metric].unit}"
     order = [str(number) for number in rows]
     across = channel(title, axis, ticks=3)
@@ -124,7 +125,7 @@ def _panel(
     ]
     side: Spec = {"title": None, "domain": False, "ticks": False} if place == 0 else {}
     return {
-        "width": _WIDTH,
+        "width": width,
         "height": {"step": _STEP},
         "encoding": {
             "x": across,
@@ -158,7 +159,7 @@ def _plain_layers(place: int, rows: list[dict[str, object]], axis: Axis) -> list
     data: Spec = {"values": rows}
     key: Spec = {"description": {"field": "key", "type": "nominal"}, "color": _colour()}
     if axis.kind == "log":
-        mark: Spec = {"type": "point", "filled": True, "size": 40, "opacity": 1}
+        mark: Spec = {"type": "point", "filled": True, "size": 26, "opacity": 1}
         value: Spec = {
             "name": f"dot{place}",
             "mark": mark,

@@ -28,6 +28,8 @@ MOST_LETTERS = 6
 """Lines of more devices than this carry no letters: they would cover each other."""
 _LETTERS = "ABCDEF"
 _WIDTH, _HEIGHT = 92, 120
+_APART = 12
+"""Labels nearer than this, in pixels, would touch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +107,11 @@ def letter(device: str, devices: Sequence[str]) -> str:
 def _panel(place: int, metric: Metric, known: Sequence[Entry], devices: Sequence[str]) -> Spec:
     with_reading = [(at, one, one.reading(metric)) for at, one in enumerate(known)]
     found = [(at, one, reading) for at, one, reading in with_reading if reading is not None]
-    axis = axis_for([reading for _, _, reading in found], None, _WIDTH, positive=_positive(metric))
+    axis = axis_for([reading for _, _, reading in found], None, _HEIGHT, positive=_positive(metric))
     last = max(one.place for _, one, _ in found)
     lines = _lines(known)
+    ends = [(one.device, axis.pixel(r.value)) for _, one, r in found if one.place == last]
+    letters = _letters(ends, devices)
     rows = [
         {
             "key": _key(at, metric),
@@ -117,7 +121,7 @@ def _panel(place: int, metric: Metric, known: Sequence[Entry], devices: Sequence
             "lower": axis.clip(reading.lower),
             "upper": axis.clip(reading.upper),
             "fill": INK if one.released else "#fefefe",
-            "letter": letter(one.device, devices) if one.place == last else "",
+            "letter": letters.get(one.device, "") if one.place == last else "",
         }
         for at, one, reading in found
     ]
@@ -130,6 +134,19 @@ def _panel(place: int, metric: Metric, known: Sequence[Entry], devices: Sequence
         "encoding": {"x": _versions(known), "y": channel(None, axis, ticks=4)},
         "layer": _layers(place),
     }
+
+
+def _letters(ends: Sequence[tuple[str, float]], devices: Sequence[str]) -> dict[str, str]:
+    """Letters at the ends of lines, by device; lines that end together share one label."""
+    found: dict[str, str] = {}
+    above, first = -math.inf, ""
+    for device, pixel in sorted(ends, key=lambda end: (end[1], end[0])):
+        if pixel - above < _APART:
+            found[first] += letter(device, devices)
+        else:
+            above, first = pixel, device
+            found[device] = letter(device, devices)
+    return found
 
 
 def _layers(place: int) -> list[Spec]:

@@ -30,6 +30,9 @@ _NOISE = re.compile(
 _CLASS = re.compile(
     r'class="mark-\w+ role-(?:mark (?P<layer>[a-z]+)\d*_marks|(?P<role>[\w-]+)[^"]*)"'
 )
+_GROUP = re.compile(r'(<g class="[\w-]+")>((?:<(?:line|path)[^>]*/>|<text[^>]*>[^<]*</text>)+)</g>')
+_MARK = re.compile(r"<(?:line|path|text) ")
+_INHERITED = ("fill", "stroke", "stroke-dasharray", "text-anchor")
 _ATTRIBUTE = re.compile(r'="[^"]*"')
 _DECIMALS = re.compile(r"\d+\.\d{2,}")
 _KEY = re.compile(r'aria-label="((\d+)[a-z]?)"')
@@ -53,8 +56,20 @@ def draw(spec: Spec, words: Words | None = None, link: str = "v") -> str:
 def _slim(svg: str) -> str:
     svg = _NOISE.sub("", _EMPTY.sub("", svg))
     svg = _CLASS.sub(lambda found: f'class="{found["layer"] or found["role"]}"', svg)
+    svg = _GROUP.sub(_hoisted, svg)
     svg = _ATTRIBUTE.sub(lambda found: _DECIMALS.sub(_rounded, found[0]), svg)
     return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+
+
+def _hoisted(found: re.Match[str]) -> str:
+    """A group of marks with what all of them have in common said once, by the group."""
+    head, marks = found[1], found[2]
+    for name in _INHERITED:
+        values = re.findall(rf' {name}="([^"]*)"', marks)
+        if len(values) == len(_MARK.findall(marks)) and len(set(values)) == 1:
+            marks = marks.replace(f' {name}="{values[0]}"', "")
+            head = f'{head} {name}="{values[0]}"'
+    return f"{head}>{marks}</g>"
 
 
 def _rounded(found: re.Match[str]) -> str:

@@ -1,14 +1,13 @@
 """What a mark in a picture says when somebody points at it or comes to it by keyboard.
 
-Plain lines of text; the page escapes them. A mark of a variant that is not here stays silent.
+Plain lines of text; the page escapes them, and says before them which variant it is.
 """
 
 from collections.abc import Sequence
 
 from weighin.gates.measurement import Measurement
 from weighin.gates.report.chart import Mark
-from weighin.gates.report.words import METRIC_WORDS, amount, figure, plain
-from weighin.gates.weigh_in import WeighIn
+from weighin.gates.report.words import METRIC_WORDS, amount, figure
 
 
 def reading_words(reading: Measurement) -> str:
@@ -21,12 +20,10 @@ def reading_words(reading: Measurement) -> str:
     return f"{shown} ({ends}, {reading.origin.value})"
 
 
-def point_words(weigh_in: WeighIn, marks: Sequence[Mark]) -> dict[str, str]:
+def point_words(marks: Sequence[Mark]) -> dict[str, str]:
     """Each point's words by its number."""
-    return {str(mark.number): _point(weigh_in, mark) for mark in marks}
+    return {str(mark.number): _point(mark) for mark in marks}
 
 
-def _point(weigh_in: WeighIn, mark: Mark) -> str:
-    label = plain(weigh_in.results[mark.number - 1].variant.label)
-    told = ", ".join((reading_words(mark.x), reading_words(mark.y)))
-    return f"{mark.number} {label}: {mark.outcome.value}, {told}"
+def _point(mark: Mark) -> str:
+    return f"{mark.outcome.value}, {reading_words(mark.x)}, {reading_words(mark.y)}"

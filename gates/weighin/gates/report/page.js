@@ -123,11 +123,16 @@
   const tip = make("div", { class: "tip", "aria-hidden": "true" });
   tip.hidden = true;
   document.body.append(tip);
+  const labels = new Map();
+  for (const name of all("tr[data-v] .numbered")) {
+    const key = name.closest("tr").dataset.v;
+    if (!labels.has(key)) labels.set(key, name.textContent);
+  }
+  const nameOf = (mark) => labels.get(mark.dataset.v) ?? "";
   const tell = (mark) => {
     tip.hidden = !mark;
     if (!mark) return;
-    const [name, ...rest] = mark.dataset.t.split(": ");
-    tip.replaceChildren(make("b", {}, name), make("span", {}, rest.join(": ")));
+    tip.replaceChildren(make("b", {}, nameOf(mark)), make("span", {}, mark.dataset.t));
     const spot = mark.getBoundingClientRect();
     const size = tip.getBoundingClientRect();
     const left = spot.left + spot.width / 2 - size.width / 2;
@@ -158,7 +163,7 @@
     picture.querySelector("svg").removeAttribute("aria-hidden");
     marks.forEach((mark, at) => {
       mark.setAttribute("role", "img");
-      mark.setAttribute("aria-label", mark.dataset.t);
+      mark.setAttribute("aria-label", `${nameOf(mark)} ${mark.dataset.t}`.trim());
       mark.setAttribute("tabindex", at ? "-1" : "0");
     });
     picture.addEventListener("keydown", (event) => {

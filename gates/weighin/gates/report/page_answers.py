@@ -79,7 +79,7 @@ def _answers(weigh_in: WeighIn, context: Context) -> Html:
     shown = (
         ("Where", *_where(known)),
         ("How sure", *_how_sure(known, context)),
-        ("What changed", *_what_changed(weigh_in, context)),
+        _what_changed(weigh_in, context),
     )
     items = (
         tag("div", tag("dt", name), tag("dd", tag("p", main, class_="main"), more))
@@ -115,20 +115,16 @@ def _how_sure(known: Sequence[Fate], context: Context) -> tuple[str, Html]:
     opened = [fate for fate in known if fate.standing in {Standing.PASS, Standing.WAIVED}]
     if not opened:
         return _surely_not(known)
-    weakest = {fate.device: _weakest(fate) for fate in opened}
-    counted = Counter(weakest.values())
-    worst = max(counted, key=list(Origin).index)
-    sure = min(_confidences(opened), default=0.95)
-    main = {
-        Origin.ARTIFACT: "Exact, from the file itself",
-        Origin.DEVICE: "Measured on every device it ships to",
-    }.get(worst)
-    if main is None:
-        measured = counted[Origin.DEVICE] + counted[Origin.ARTIFACT]
-        main = f"{measured} of {len(opened)} measured, the rest {worst.value}"
-        main = main if measured else f"No pass is measured: {worst.value} or better"
-    more = f"Whole intervals hold their budgets, each end with {figure(100 * sure)} %."
-    return main, tag("p", more)
+    counted = Counter(_weakest(fate) for fate in opened)
+    measured = counted[Origin.DEVICE] + counted[Origin.ARTIFACT]
+    estimated = len(opened) - measured
+    main = f"{measured} measured, {estimated} estimated" if measured else f"{estimated} estimated"
+    if not estimated:
+        main = "All measured" if measured > 1 else "Measured"
+    others = [f"{counted[origin]} {origin.value}" for origin in list(Origin)[2:] if counted[origin]]
+    rest = f" Estimated: {', '.join(others)}." if others else ""
+    sure = figure(100 * min(_confidences(opened), default=0.95))
+    return main, tag("p", f"A pass is a whole interval within budget, {sure} % at each end.{rest}")
 
 
 def _surely_not(known: Sequence[Fate]) -> tuple[str, Html]:
@@ -159,13 +155,15 @@ def _confidences(opened: Sequence[Fate]) -> list[float]:
     return [one.confidence for one in readings if isinstance(one, Measurement)]
 
 
-def _what_changed(weigh_in: WeighIn, context: Context) -> tuple[str, Html]:
+def _what_changed(weigh_in: WeighIn, context: Context) -> tuple[str, str, Html]:
     if context.against is None:
         words = "No earlier version was given to compare with."
-        return "Nothing to compare", tag("p", words)
+        return "What changed", "Nothing to compare", tag("p", words)
     changes = changes_since(context.against, weigh_in, context)
-    words = "; ".join(_steps(changes)) or "No number is surely better or worse."
-    return f"{title_words(changes)}: {_files(changes)}", tag("p", words)
+    told = [tag("li", words) for words in _steps(changes)]
+    words = tag("ul", *told) if told else tag("p", "No number is surely better or worse.")
+    since = title_words(changes)
+    return f"What changed {since[0].lower()}{since[1:]}", _files(changes), words
 
 
 def _files(changes: Changes) -> str:
@@ -175,9 +173,13 @@ def _files(changes: Changes) -> str:
         not one.is_same and not one.lost and not one.won and one.is_target
         for one in changes.devices
     )
-    told = ((lost, "lost"), (won, "won"), (other, "with another file"))
-    shown = [f"{count(number, 'device')} {words}" for number, words in told if number]
-    return ", ".join(shown) or "the same files"
+    told = (
+        (lost, f"{count(lost, 'device')} lost"),
+        (won, f"{count(won, 'device')} won"),
+        (other, f"another file on {other}"),
+    )
+    words = ", ".join(words for number, words in told if number) or "the same files"
+    return words[0].upper() + words[1:]
 
 
 def _steps(changes: Changes) -> list[str]:

@@ -56,7 +56,7 @@ def _cell(change: Change | None) -> Html:
     # The change is what the column is sorted by; the eye sees before and after first.
     key = None if change.percent is None else repr(change.percent)
     return tag(
-        "td", before, " ", arrow, " ", after, step, ends,
+        "td", tag("span", before, " ", arrow, " ", after, class_="amount"), step, ends,
         class_=_COLOURS.get(change.step), data_k=key,
     )  # fmt: skip
 

@@ -43,7 +43,7 @@ def size_picture(weigh_in: WeighIn) -> Html:
         f"Accuracy drop against file size of {count(len(shown), 'variant')}; coloured by the best "
         "outcome on any device. Lines are budgets that all devices share."
     )
-    svg = draw(chart.size_spec(weigh_in), point_words(weigh_in, shown))
+    svg = draw(chart.size_spec(weigh_in), point_words(shown))
     drawn = figure_of(svg, "Size against accuracy", words)
     pair = tag("div", tag("div", drawn, class_="card"), chart_legend(), class_="cards")
     return section("size", "Size against accuracy", pair)
@@ -113,7 +113,7 @@ def _device_picture(weigh_in: WeighIn, device: str) -> Html:
     words = f"Accuracy drop against latency of {count(len(shown), 'variant')}."
     if missing:
         words += f" Not shown, for want of a number: {', '.join(missing)}."
-    svg = draw(chart.device_spec(weigh_in, device), point_words(weigh_in, marks))
+    svg = draw(chart.device_spec(weigh_in, device), point_words(marks))
     return figure_of(svg, plain(device), words)
 
 

@@ -106,5 +106,5 @@ def _drop(weigh_in: WeighIn, result: Result) -> Html:
         reading = summary.reading_on(result, device, Metric.ACCURACY_DROP_POINTS)
         if isinstance(reading, Measurement):
             ends = tag("small", ends_and_origin(reading))
-            return join(amount(reading.metric, reading.value), ends, rows_looked_at(reading))
+            return join(amount(reading.metric, reading.value), " ", ends, rows_looked_at(reading))
     return Html("unknown")

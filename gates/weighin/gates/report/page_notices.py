@@ -59,8 +59,8 @@ def _plan_changes(context: Context) -> Html:
         return NOTHING
     loose = len(loosened(context))
     rows = [_change(change, words) for change, words in plan_lines(context)]
-    head = ["key", "", "base branch", "this pull request"]
-    shown = table("What the pull request changes in the plan", head, rows, "reasons")
+    head = ["key", "change", "base branch", "this pull request"]
+    shown = table("What the pull request changes in the plan", head, rows, "reasons plan")
     note = tag("p", "Judged by the base branch\u2019s values, not by these.", class_="note")
     if not loose:
         title = f"{count(len(rows), 'key')} of the plan changed, none made looser"

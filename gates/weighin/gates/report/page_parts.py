@@ -80,7 +80,7 @@ def ends_and_origin(reading: Measurement, beside: float | None = None) -> Html:
     if reading.lower == reading.upper:
         return Html(reading.origin.value)
     ends = join(number(reading.lower, beside), " to ", number(reading.upper, beside))
-    return join(tag("span", ends, class_="ends"), " · ", reading.origin.value)
+    return join(ends, " · ", reading.origin.value)
 
 
 def label(name: str) -> Html:
