@@ -21,6 +21,7 @@ from weighin.gates.evidence import (
 )
 from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
+from weighin.gates.quantiles import spread_of
 from weighin.gates.signing import CryptoSigner
 from weighin.gates.slices import Slice
 from weighin.gates.statement import Statement
@@ -98,6 +99,7 @@ measurements = st.builds(
     confidence=st.floats(0.5, 1),
     slices=st.lists(slices, max_size=3).map(tuple),
     baseline=st.none() | st.builds(Baseline, sha256=texts, value=floats),
+    quantiles=st.lists(st.floats(-1e9, 1e9), max_size=5).map(spread_of),
 )
 unreadables = st.builds(Unreadable, metric=st.sampled_from(Metric), reason=texts)
 readings = st.one_of(measurements, unreadables)

@@ -104,8 +104,17 @@ def statement_about_file(envelope: bytes) -> tuple[str, str]:
     Raises:
         EvidenceError: the envelope or its statement is malformed.
     """
-    statement = _statement_of(_envelope(envelope))
+    statement = read_unverified(envelope)
     return statement.variant.sha256, statement.device
+
+
+def read_unverified(envelope: bytes) -> Statement:
+    """What an envelope says, **without** checking who signed it: to show it, never to believe it.
+
+    Raises:
+        EvidenceError: the envelope or its statement is malformed.
+    """
+    return _statement_of(_envelope(envelope))
 
 
 def _statement_of(envelope: "Envelope") -> Statement:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.quantiles import Quantiles
 from weighin.gates.slices import Slice
 
 ANY_DEVICE = "any"
@@ -62,7 +63,7 @@ class Measurement:
     confidence: float = 0.95
     slices: tuple[Slice, ...] = ()
     baseline: Baseline | None = None
-    quantiles: tuple[tuple[float, float], ...] = ()
+    quantiles: Quantiles = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

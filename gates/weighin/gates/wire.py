@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from weighin.gates.estimate import Estimate
 from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
+from weighin.gates.quantiles import Quantiles, checked
 from weighin.gates.slices import Slice
 from weighin.gates.stats import PairedCounts
 from weighin.gates.variant import Format, Variant
@@ -84,10 +85,15 @@ def reading_from_json(document: object) -> Reading:
         if "slices" in fields
         else (),
         baseline=_baseline_from_json(fields["baseline"]) if "baseline" in fields else None,
-        quantiles=tuple(_quantile_from_json(one) for one in list_of(fields, "quantiles"))
-        if "quantiles" in fields
-        else (),
+        quantiles=quantiles_of(fields, "quantiles"),
     )
+
+
+def quantiles_of(fields: JsonObject, name: str) -> Quantiles:
+    """How samples are spread; nothing where the field is left out."""
+    if name not in fields:
+        return ()
+    return checked(_quantile_from_json(one) for one in list_of(fields, name))
 
 
 def _quantile_from_json(document: object) -> tuple[float, float]:

@@ -9,6 +9,8 @@ from weighin.gates.errors import WeighinError
 from weighin.gates.report.markdown import summary_table
 from weighin.gates.report.words import plain
 from weighin.gates.weigh_in import WeighIn
+from weighin.plugin.console import warn
+from weighin.plugin.context import context_for
 from weighin.plugin.event import Registration
 from weighin.plugin.evidence_files import sign_all
 from weighin.plugin.mark import Conclusion, Mark, read_mark
@@ -30,12 +32,18 @@ def publish_weigh_in(
 ) -> None:
     """Sign, save, attach in MLflow, and mark the version as done.
 
+    What the reports could not say beside the weigh-in is told on standard error.
+
     Raises:
         ConfigError: the evidence key is missing.
         RegistryError: MLflow refused; the report and the evidence are saved all the same.
     """
     folder = project.results(registration.name, registration.version)
-    save_weigh_in(folder, weigh_in, sign_all(project, weigh_in))
+    envelopes = sign_all(project, weigh_in)
+    context, notes = context_for(project, weigh_in, weigh_in.finished_at, envelopes=envelopes)
+    for note in notes:
+        warn(f"weighin: {note}")
+    save_weigh_in(folder, weigh_in, envelopes, context)
     shown = [folder / name for name in (REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON)]
     run_id = publish_report(
         connection,

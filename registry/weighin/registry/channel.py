@@ -180,6 +180,17 @@ def current_release(directory: Path, channel: str, model: str) -> Release | None
         ) from error
 
 
+def offered_since(directory: Path, channel: str, model: str) -> datetime | None:
+    """When a channel last signed what it offers for a model, UTC; ``None`` if it offers nothing.
+
+    Raises:
+        StoreError: there is no channel, or it is damaged.
+    """
+    with opened(directory) as state:
+        role = _known_role(state, channel, model)
+    return role.expires - timedelta(days=ROLE_DAYS) if role and role.targets else None
+
+
 def released_file(
     directory: Path, channel: str, release: Release, variant: ReleasedVariant
 ) -> Path:

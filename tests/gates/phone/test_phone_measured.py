@@ -56,6 +56,9 @@ def test_the_interval_holds_the_phones_own_p90(
     assert run.latency_ms.lower <= true_p90 <= run.latency_ms.upper
     assert run.mean_ms == pytest.approx(20.0, rel=0.02)
     assert narrow(run.latency_ms, 0.05)
+    spread = dict(run.quantiles)
+    assert spread[0] < run.p50_ms < spread[1]
+    assert spread[0.5] == pytest.approx(run.p50_ms, rel=0.01)
 
 
 def test_a_noisy_phone_is_measured_longer_and_then_said_to_be_wide(

@@ -22,6 +22,7 @@ from weighin.gates.devices.phone_run import (
 from weighin.gates.errors import PhoneError
 from weighin.gates.measurement import Measurement, Unreadable
 from weighin.gates.metric import Metric, Origin
+from weighin.gates.quantiles import spread_of
 from weighin.gates.stats import Interval
 from weighin.gates.variant import Format
 
@@ -77,13 +78,14 @@ FIGURES = st.one_of(
 @given(
     st.lists(
         st.builds(
-            lambda title, latency, memory, seconds, simulated, of: replace(
+            lambda title, latency, memory, seconds, simulated, of, times: replace(
                 RUN,
                 title=title,
                 latency_ms=latency,
                 memory_mib=memory,
                 measured_at=NOW + timedelta(seconds=seconds),
                 simulated=simulated,
+                quantiles=spread_of(times),
                 partitions=(Partition(delegate=title, nodes=1, of=of, partitions=1),),
             ),
             TEXT,
@@ -92,6 +94,7 @@ FIGURES = st.one_of(
             st.integers(0, 10**6),
             st.booleans(),
             st.none() | st.integers(0, 99),
+            st.lists(st.floats(0, 1e9), max_size=4),
         ),
         max_size=3,
     )

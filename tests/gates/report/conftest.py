@@ -14,10 +14,12 @@ from weighin.gates.belief import Moment, Subject
 from weighin.gates.judge import judge
 from weighin.gates.measurement import ANY_DEVICE, Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import Budget, Metric, Origin
+from weighin.gates.report.context import Context, PlanChange, SignedFile
 from weighin.gates.report.html import to_html
 from weighin.gates.slices import Slice, worst
 from weighin.gates.stats import PairedCounts
 from weighin.gates.variant import BuildFailure, Format, Variant
+from weighin.gates.waiver import Waiver
 from weighin.gates.weigh_in import Compared, DataDigest, Result, WeighIn
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -424,3 +426,132 @@ def golden() -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{name} changed: look, then update it"
 
     return compare
+
+
+LATER = NOW + timedelta(hours=2)
+
+
+def make_waiver(weigh_in: WeighIn, **changed: object) -> Waiver:
+    """A waiver of this weigh-in that holds for two weeks from when it finished."""
+    fields: dict[str, object] = {
+        "model": weigh_in.model,
+        "version": weigh_in.version,
+        "plan_digest": weigh_in.plan_digest,
+        "metric": Metric.LATENCY_P90_MS,
+        "device": "galaxy-a51",
+        "reason": "the A51 is 2 % of users, and the next version is faster",
+        "by": "ada",
+        "url": "https://github.com/acme/phones/pull/7#issuecomment-81",
+        "issued_at": weigh_in.finished_at + timedelta(hours=1),
+        "expires_at": weigh_in.finished_at + timedelta(days=14),
+    }
+    return Waiver(**(fields | changed))  # type: ignore[arg-type]
+
+
+def _released(weigh_in: WeighIn, recipes: tuple[str, ...] = ("float32", "fp16")) -> WeighIn:
+    """The version before: fewer recipes, so larger files."""
+    results = tuple(one for one in weigh_in.results if one.variant.recipe in recipes)
+    day = timedelta(days=9)
+    return replace(
+        weigh_in,
+        version="2",
+        results=results,
+        failures=(),
+        reference_accuracy=0.9112,
+        started_at=weigh_in.started_at - day,
+        finished_at=weigh_in.finished_at - day,
+    )
+
+
+def _signatures(weigh_in: WeighIn) -> tuple[SignedFile, ...]:
+    return tuple(
+        SignedFile(
+            label=result.variant.label,
+            device=device,
+            keyid="" if place == 0 else "5f3e" * 16,
+            expires_at=NOW + timedelta(days=30),
+            envelope_sha256="c" * 64,
+        )
+        for place, result in enumerate(weigh_in.results)
+        for device in weigh_in.devices
+    )
+
+
+CHANGED = (
+    PlanChange(
+        where="models.digits-cnn.budgets.host.size_mib", before="2", after="1.5", looser=False
+    ),
+    PlanChange(
+        where="models.digits-cnn.budgets.galaxy-a51.latency_p90_ms",
+        before="4",
+        after="40",
+        looser=True,
+    ),
+    PlanChange(where="evidence.trusted_keys", before="", after="['5f3e']", looser=True),
+)
+PAGE = "https://reports.example.org/digits-cnn/3/"
+
+
+def _waived(weigh_in: WeighIn) -> Context:
+    void = make_waiver(weigh_in, device=None, expires_at=LATER - timedelta(minutes=5))
+    idle = make_waiver(weigh_in, device="host", by="grace", reason="asked for by nobody")
+    return Context(now=LATER, waivers=(void, idle, make_waiver(weigh_in)), report_url=PAGE)
+
+
+def _evil_context(weigh_in: WeighIn) -> Context:
+    waiver = make_waiver(weigh_in, device=EVIL, by=EVIL, reason=EVIL, url=f"https://e/{EVIL}")
+    return Context(
+        now=LATER,
+        waivers=(waiver, make_waiver(weigh_in, device="host", by="all", reason="--> ]]> ~~~~ ```")),
+        against=_released(weigh_in, ("float32", EVIL)),
+        changes=(PlanChange(where=EVIL, before=EVIL, after=EVIL, looser=True),),
+        report_url=f"https://example.org/{EVIL}",
+        signatures=_signatures(weigh_in),
+    )
+
+
+def _known(weigh_in: WeighIn) -> Context:
+    return Context(
+        now=LATER,
+        against=_released(weigh_in),
+        signatures=_signatures(weigh_in),
+        report_url=PAGE,
+    )
+
+
+REVIEWS: dict[str, tuple[str, Callable[[WeighIn], Context]]] = {
+    "since-release": ("mixed", _known),
+    "waived": ("mixed", _waived),
+    "waived-only": (
+        "none-passed",
+        lambda w: Context(now=LATER, waivers=(make_waiver(w, device="host"),)),
+    ),
+    "untrusted": (
+        "all-pass",
+        lambda _: Context(untrusted="no trusted key signed it, it comes from the fork eve/phones"),
+    ),
+    "loosened": ("mixed", lambda w: replace(_known(w), changes=CHANGED)),
+    "evil-review": ("evil", _evil_context),
+    "big-review": ("many-devices", _known),
+}
+"""Names of samples with what else is known."""
+
+
+@pytest.fixture(scope="session")
+def review() -> Callable[[str], tuple[WeighIn, Context]]:
+    """Get one weigh-in with its context by name."""
+
+    def find(name: str) -> tuple[WeighIn, Context]:
+        sample_name, context = REVIEWS[name]
+        found = SAMPLES[sample_name]()
+        return found, context(found)
+
+    return find
+
+
+@pytest.fixture(params=REVIEWS)
+def reviewed(request: pytest.FixtureRequest) -> tuple[WeighIn, Context]:
+    """Every review in turn."""
+    sample_name, context = REVIEWS[str(request.param)]
+    found = SAMPLES[sample_name]()
+    return found, context(found)

@@ -15,6 +15,7 @@ from weighin.gates.fleet import Fleet, FleetPart
 from weighin.gates.judge import Outcome, Verdict, judge
 from weighin.gates.measurement import Baseline, Measurement, Reading, Unreadable
 from weighin.gates.metric import RELATIVE, Budget, Metric, Origin
+from weighin.gates.quantiles import spread_of
 from weighin.gates.report.document import SCHEMA, from_document, to_document
 from weighin.gates.search import DeviceStanding, Round, SearchRecord, Standing, Trial
 from weighin.gates.slices import Slice
@@ -74,6 +75,7 @@ readings: st.SearchStrategy[Reading] = st.one_of(
         confidence=st.sampled_from([0.9, 0.95, 0.99]),
         slices=slices,
         baseline=st.none() | st.builds(Baseline, sha256=names, value=values),
+        quantiles=st.lists(finite, max_size=3).map(spread_of),
     ),
 )
 budgets = st.sampled_from(Metric).flatmap(

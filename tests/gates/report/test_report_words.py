@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighin.gates.metric import Metric, Origin
-from weighin.gates.report.terminal import DEVICE_WIDTH
+from weighin.gates.report.terminal_tables import DEVICE_WIDTH
 from weighin.gates.report.words import METRIC_WORDS, ORIGIN_WORDS, count, figure, plain
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12)

@@ -16,6 +16,7 @@ from datetime import datetime
 from weighin.gates import wire
 from weighin.gates.cost import Arithmetic, Terms
 from weighin.gates.devices.phone.tool_output import Partition
+from weighin.gates.quantiles import Quantiles
 from weighin.gates.stats import Interval
 from weighin.gates.variant import Format
 
@@ -71,6 +72,7 @@ class PhoneRun:
         thermal_after: Heat after the last.
         conditions: Anything else a reader needs to repeat it.
         simulated: Whether the phone was a simulated one: then this is evidence of nothing.
+        quantiles: How the runs' times in ms are spread, where the tool tells each.
     """
 
     measured_at: datetime
@@ -103,6 +105,7 @@ class PhoneRun:
     thermal_after: str
     conditions: tuple[tuple[str, str], ...]
     simulated: bool
+    quantiles: Quantiles = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,7 @@ def run_to_line(run: PhoneRun) -> str:
     Raises:
         ValueError: it cannot be written (a time without a zone, a name given twice).
     """
-    document = {
+    document: dict[str, object] = {
         "schema": SCHEMA,
         "measured_at": wire.time_to_json(run.measured_at),
         **{name: getattr(run, name) for name in _TEXTS},
@@ -140,6 +143,8 @@ def run_to_line(run: PhoneRun) -> str:
         "conditions": wire.pairs_to_json(run.conditions),
         "simulated": run.simulated,
     }
+    if run.quantiles:
+        document["quantiles"] = [list(pair) for pair in run.quantiles]
     return json.dumps(document, allow_nan=False, ensure_ascii=False) + "\n"
 
 
@@ -194,6 +199,7 @@ def run_from_json(document: object) -> PhoneRun:
         thermal_after=wire.text_of(found, "thermal_after"),
         conditions=wire.pairs_of(found, "conditions"),
         simulated=_flag_of(found, "simulated"),
+        quantiles=wire.quantiles_of(found, "quantiles"),
     )
 
 

@@ -7,11 +7,12 @@ ratios are taken within a process, where both series saw the same machine.
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weighin.gates.measurement import Reading, Unreadable
 from weighin.gates.meters.stamp import Stamp
 from weighin.gates.metric import Metric
+from weighin.gates.quantiles import spread_of
 from weighin.gates.quiet import WHAT_TO_DO, QuietLimits
 from weighin.gates.stats import Interval, quantile_interval
 
@@ -58,6 +59,8 @@ def latency_p90(
 ) -> Reading:
     """Median of the processes' 90th percentiles, within the envelope of their intervals.
 
+    Beside it stands how the timings of all processes together are spread.
+
     Args:
         sessions: One per process.
         stamp: What was measured.
@@ -83,7 +86,8 @@ def latency_p90(
     n = sum(len(session.times_ms) for session in sessions)
     label = (("noise", f"told, not refused: {noisy}"),) if noisy else ()
     conditions = (*_conditions(sessions, threads), *label)
-    return stamp.on_the_device(_METRIC, envelope, n, conditions, confidence)
+    reading = stamp.on_the_device(_METRIC, envelope, n, conditions, confidence)
+    return replace(reading, quantiles=spread_of(time for s in sessions for time in s.times_ms))
 
 
 def noise_of(sessions: Sequence[Session], quiet: QuietLimits) -> str:

@@ -101,8 +101,9 @@ def fate_on(weigh_in: WeighIn, device: str, context: Context = PLAIN) -> Fate:
     outcome = summary.device_outcome(weigh_in, device)
     standing = Standing.UNDECIDED if context.untrusted else Standing(outcome.value)
     found = summary.nearest_miss(weigh_in, device)
-    result, miss = (None, None) if found is None else found
-    return Fate(device=device, standing=standing, result=result, miss=miss)
+    if found is None:
+        return Fate(device=device, standing=standing, result=None)
+    return Fate(device=device, standing=standing, result=found[0], miss=found[1])
 
 
 def fates(weigh_in: WeighIn, context: Context = PLAIN) -> tuple[Fate, ...]:

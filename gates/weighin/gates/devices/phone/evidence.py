@@ -140,6 +140,7 @@ def _reading(run: PhoneRun, metric: Metric, figure: Figure, n: int) -> Reading:
         measured_at=run.measured_at,
         conditions=_conditions(run),
         confidence=run.confidence,
+        quantiles=run.quantiles if metric is Metric.LATENCY_P90_MS else (),
     )
 
 

@@ -20,6 +20,7 @@ from weighin.gates.devices.phone_run import Figure, Missing
 from weighin.gates.measurement import Measurement, Reading
 from weighin.gates.meters.latency import Session, latency_p90
 from weighin.gates.meters.stamp import Stamp
+from weighin.gates.quantiles import Quantiles, spread_of
 from weighin.gates.stats import Interval
 
 SESSIONS = 3
@@ -33,6 +34,7 @@ class Latency:
     """What was found; the fields mean what those of a ``PhoneRun`` mean."""
 
     p90_ms: Figure
+    quantiles: Quantiles = ()
     p50_ms: float = 0.0
     mean_ms: float = 0.0
     n: int = 0
@@ -113,6 +115,7 @@ def _from_timings(base: Latency, blocks: Sequence[Block], confidence: float) -> 
     return replace(
         base,
         p90_ms=_with_resolution(figure_of(reading)),
+        quantiles=spread_of(times),
         p50_ms=statistics.median(times),
         mean_ms=statistics.fmean(times),
         ratio=_ratio(sessions),

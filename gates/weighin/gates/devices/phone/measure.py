@@ -219,6 +219,7 @@ def _record(
         thermal_after=found.after,
         conditions=(*state, *found.conditions),
         simulated=job.facts.simulated,
+        quantiles=found.quantiles,
     )
 
 
