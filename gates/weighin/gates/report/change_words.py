@@ -76,20 +76,12 @@ def step_words(change: Change) -> str:
 def short_words(one: DeviceChange) -> str:
     """All that changed on one device on one line: ``size ↓ 45 %, latency ↓ 37 %``."""
     told = [
-<<<<<<< HEAD
-        f"{METRIC_WORDS[change.metric].short} {step_words(change)}"
-=======
         f"{METRIC_WORDS[change.metric].name} {step_words(change)}"
->>>>>>> texts
         for change in one.changes
         if change.step in _ARROWS
     ]
     unclear = [
-<<<<<<< HEAD
-        METRIC_WORDS[change.metric].short
-=======
         METRIC_WORDS[change.metric].name
->>>>>>> texts
         for change in one.changes
         if change.step in {Step.UNCLEAR, Step.UNLIKE}
     ]

@@ -1,7 +1,7 @@
 """What running costs on one device: latency, memory and energy of every variant, side by side.
 
 Bars start at zero and carry their interval; a broken line is the budget. Where the single runs
-of a latency are known, its row shows how they are spread instead: the box holds the middle
+of a latency are known, a picture of its own shows how they are spread: the box holds the middle
 half, the line goes from the 5th to the 99th percentile, ticks stand at the median, the 90th and
 the 99th.
 
@@ -9,7 +9,7 @@ What this module does not do: it draws nothing, and it judges nothing.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from weighin.gates.judge import Outcome
@@ -35,8 +35,7 @@ from weighin.gates.weigh_in import WeighIn
 SHOWN = (Metric.LATENCY_P90_MS, Metric.PEAK_MEMORY_MIB, Metric.ENERGY_MJ)
 _LEVELS = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 _UNJUDGED = "none"
-_WIDTHS = {Metric.LATENCY_P90_MS: 128}
-_WIDTH, _STEP = 74, 13
+_WIDTH, _WIDE, _WHOLE, _STEP = 74, 130, 290, 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +61,14 @@ class Cost:
         return replace(self.reading, lower=min(ends), upper=max(ends))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitedAxis:
+    """An axis and the budget on it, if there is one."""
+
+    axis: Axis
+    limit: float | None
+
+
 def device_costs(weigh_in: WeighIn, device: str, metric: Metric) -> tuple[Cost, ...]:
     """What is known of a metric on a device, of every variant that has a finite number."""
     found: list[Cost] = []
@@ -76,18 +83,49 @@ def device_costs(weigh_in: WeighIn, device: str, metric: Metric) -> tuple[Cost, 
 
 
 def costs_spec(weigh_in: WeighIn, device: str) -> Spec | None:
-    """A panel per metric that is known there; ``None`` if none is."""
+    """A panel per metric that is known there and not shown run by run; ``None`` if none is."""
     known = {metric: device_costs(weigh_in, device, metric) for metric in SHOWN}
-    rows = sorted({cost.number for costs in known.values() for cost in costs})
-    limits = {m: c.budget.at_most for m, c in summary.budgets_on(weigh_in, device).items()}
-    panels = [
-        _panel(place, metric, costs, limits.get(metric), rows)
-        for place, (metric, costs) in enumerate(known.items())
-        if costs
-    ]
+    panels = {m: costs for m, costs in known.items() if costs and not _has_spread(costs)}
     if not panels:
         return None
-    return {"background": None, "hconcat": panels, "spacing": 10, "config": config()}
+    rows = _rows_of(known.values())
+    limits = _limits(weigh_in, device)
+    widths = dict.fromkeys(panels, _WIDTH) | {Metric.LATENCY_P90_MS: _WIDE}
+    if Metric.LATENCY_P90_MS not in panels:
+        widths = dict.fromkeys(panels, _WIDE)
+    drawn = [
+        _panel(place, costs, axis_of(costs, limits.get(metric), widths[metric]), rows)
+        for place, (metric, costs) in enumerate(panels.items())
+    ]
+    return {"background": None, "hconcat": drawn, "spacing": 10, "config": config()}
+
+
+def runs_spec(weigh_in: WeighIn, device: str) -> Spec | None:
+    """How the single runs are spread, in one wide panel; ``None`` if that is not known."""
+    costs = device_costs(weigh_in, device, Metric.LATENCY_P90_MS)
+    if not _has_spread(costs):
+        return None
+    axis = axis_of(costs, _limits(weigh_in, device).get(Metric.LATENCY_P90_MS), _WHOLE)
+    return {"background": None, "config": config(), **_panel(0, costs, axis, _rows_of([costs]))}
+
+
+def axis_of(costs: Sequence[Cost], limit: float | None, length: int) -> LimitedAxis:
+    """The axis on which all of these and their budget can be seen."""
+    axis = axis_for([cost.reach for cost in costs], limit, length, positive=True)
+    return LimitedAxis(axis=axis, limit=limit)
+
+
+def _has_spread(costs: Sequence[Cost]) -> bool:
+    return any(cost.spread for cost in costs)
+
+
+def _rows_of(known: Iterable[Sequence[Cost]]) -> list[str]:
+    return [str(number) for number in sorted({one.number for costs in known for one in costs})]
+
+
+def _limits(weigh_in: WeighIn, device: str) -> dict[Metric, float]:
+    found = summary.budgets_on(weigh_in, device)
+    return {metric: check.budget.at_most for metric, check in found.items()}
 
 
 def costs_words(weigh_in: WeighIn, device: str) -> dict[str, str]:
@@ -108,33 +146,24 @@ def _words(cost: Cost) -> str:
     return f"{words}, {', '.join(told)}"
 
 
-def _panel(
-    place: int, metric: Metric, costs: Sequence[Cost], limit: float | None, rows: Sequence[int]
-) -> Spec:
-    width = _WIDTHS.get(metric, _WIDTH)
-    axis = axis_for([cost.reach for cost in costs], limit, width, positive=True)
-    title = f"{METRIC_WORDS[metric].name}, {METRIC_WORDS[metric].unit}"
-    order = [str(number) for number in rows]
-    across = channel(title, axis, ticks=3)
+def _panel(place: int, costs: Sequence[Cost], shown: LimitedAxis, order: list[str]) -> Spec:
+    axis, limit = shown.axis, shown.limit
+    words = METRIC_WORDS[costs[0].reading.metric]
     spread = [_row(cost, axis) for cost in costs if cost.spread]
-    plain_rows = [_row(cost, axis) for cost in costs if not cost.spread]
+    single = [_row(cost, axis) for cost in costs if not cost.spread]
     layers = [
-        *(_plain_layers(place, plain_rows, axis) if plain_rows else []),
+        *(_plain_layers(place, single, axis) if single else []),
         *(_spread_layers(place, spread) if spread else []),
         *([] if limit is None else [budget_line("x", limit, f"budget{place}")]),
     ]
-    side: Spec = {"title": None, "domain": False, "ticks": False} if place == 0 else {}
+    side: Spec | None = {"title": None, "domain": False, "ticks": False} if place == 0 else None
+    scale: Spec = {"domain": order}
     return {
-        "width": width,
+        "width": axis.length,
         "height": {"step": _STEP},
         "encoding": {
-            "x": across,
-            "y": {
-                "field": "number",
-                "type": "ordinal",
-                "scale": {"domain": order},
-                "axis": side or None,
-            },
+            "x": channel(f"{words.name}, {words.unit}", axis, ticks=3),
+            "y": {"field": "number", "type": "ordinal", "scale": scale, "axis": side},
         },
         "layer": layers,
     }

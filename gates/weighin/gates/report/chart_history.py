@@ -142,7 +142,7 @@ def _letters(ends: Sequence[tuple[str, float]], devices: Sequence[str]) -> dict[
     above, first = -math.inf, ""
     for device, pixel in sorted(ends, key=lambda end: (end[1], end[0])):
         if pixel - above < _APART:
-            found[first] += letter(device, devices)
+            found[first] = "".join(sorted(found[first] + letter(device, devices)))
         else:
             above, first = pixel, device
             found[device] = letter(device, devices)

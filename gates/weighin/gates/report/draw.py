@@ -30,8 +30,12 @@ _NOISE = re.compile(
 _CLASS = re.compile(
     r'class="mark-\w+ role-(?:mark (?P<layer>[a-z]+)\d*_marks|(?P<role>[\w-]+)[^"]*)"'
 )
-_GROUP = re.compile(r'(<g class="[\w-]+")>((?:<(?:line|path)[^>]*/>|<text[^>]*>[^<]*</text>)+)</g>')
-_MARK = re.compile(r"<(?:line|path|text) ")
+_LINE = re.compile(
+    r'<line transform="translate\(([-\d.e]+),([-\d.e]+)\)"'
+    r'(?: x2="([-\d.e]+)")?(?: y2="([-\d.e]+)")?'
+)
+_GROUP = re.compile(r'(<g class="[\w-]+")>((?:<path[^>]*/>|<text[^>]*>[^<]*</text>)+)</g>')
+_MARK = re.compile(r"<(?:path|text) ")
 _INHERITED = ("fill", "stroke", "stroke-dasharray", "text-anchor")
 _ATTRIBUTE = re.compile(r'="[^"]*"')
 _DECIMALS = re.compile(r"\d+\.\d{2,}")
@@ -56,9 +60,16 @@ def draw(spec: Spec, words: Words | None = None, link: str = "v") -> str:
 def _slim(svg: str) -> str:
     svg = _NOISE.sub("", _EMPTY.sub("", svg))
     svg = _CLASS.sub(lambda found: f'class="{found["layer"] or found["role"]}"', svg)
+    svg = _LINE.sub(_as_path, svg)
     svg = _GROUP.sub(_hoisted, svg)
     svg = _ATTRIBUTE.sub(lambda found: _DECIMALS.sub(_rounded, found[0]), svg)
     return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
+
+
+def _as_path(found: re.Match[str]) -> str:
+    """A line that is moved to its place, as the path that starts there."""
+    x, y, across, down = found.groups()
+    return f'<path d="M{x},{y}l{across or 0},{down or 0}"'
 
 
 def _hoisted(found: re.Match[str]) -> str:

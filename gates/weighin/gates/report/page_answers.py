@@ -89,10 +89,9 @@ def _answers(weigh_in: WeighIn, context: Context) -> Html:
 
 
 def _where(known: Sequence[Fate]) -> tuple[str, Html]:
-    opened = [fate for fate in known if fate.standing in {Standing.PASS, Standing.WAIVED}]
     if not known:
         return "No device", NOTHING
-    main = f"{len(opened)} of {count(len(known), 'device')}"
+    main = _served(known)
     linked = any(fate.result is not None for fate in known)
     first = known if len(known) <= _MOST_CHIPS else worst_first(tuple(known))
     places = {fate.device: place for place, fate in enumerate(known)}
@@ -100,6 +99,13 @@ def _where(known: Sequence[Fate]) -> tuple[str, Html]:
     if rest := len(known) - _MOST_CHIPS:
         chips += [tag("li", f"and {rest} more", class_="rest")] if rest > 0 else []
     return main, tag("ul", *chips, class_="chips")
+
+
+def _served(known: Sequence[Fate]) -> str:
+    passed = sum(fate.standing is Standing.PASS for fate in known)
+    waived = sum(fate.standing is Standing.WAIVED for fate in known)
+    words = f"{passed} of {count(len(known), 'device')}"
+    return f"{words}, {waived} more by waiver" if waived else words
 
 
 def _chip(fate: Fate, place: int, *, linked: bool) -> Html:
@@ -183,12 +189,15 @@ def _files(changes: Changes) -> str:
 
 
 def _steps(changes: Changes) -> list[str]:
-    """``size better on 3, worse on 1``, of what surely changed."""
+    """``Better: size on 3``, ``Worse: accuracy on 1``, of what surely changed."""
+    counted = Counter((c.step, c.metric) for one in changes.devices for c in one.changes)
     told: list[str] = []
-    counted = Counter((c.metric, c.step) for one in changes.devices for c in one.changes)
-    for metric in dict.fromkeys(metric for metric, _ in counted):
-        better, worse = counted[metric, Step.BETTER], counted[metric, Step.WORSE]
-        parts = [f"{word} on {n}" for word, n in (("better", better), ("worse", worse)) if n]
+    for step in (Step.WORSE, Step.BETTER):
+        parts = [
+            f"{METRIC_WORDS[metric].short} on {number}"
+            for (of, metric), number in counted.items()
+            if of is step
+        ]
         if parts:
-            told.append(f"{METRIC_WORDS[metric].short} {', '.join(parts)}")
+            told.append(f"{step.value.capitalize()}: {', '.join(parts)}.")
     return told

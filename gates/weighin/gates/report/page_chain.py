@@ -14,6 +14,9 @@ from weighin.gates.report.verdict_words import Standing, fates, moment_of
 from weighin.gates.report.words import count
 from weighin.gates.weigh_in import WeighIn
 
+_KEY = 12
+"""So many characters of a key id tell one key from another; whole ids stand above the table."""
+
 
 def chain(weigh_in: WeighIn, context: Context) -> Html:
     """The links, in the order in which each makes the next."""
@@ -72,8 +75,8 @@ def _statements(weigh_in: WeighIn, context: Context) -> Html:
     now = moment_of(weigh_in, context)
     good = [one for one in signed if _state(one, now) == "good"]
     words = f"{len(good)} of {count(len(signed), 'statement')} signed by a trusted key and in date"
-    keys = ", ".join(dict.fromkeys(f"{one.keyid[:12]}\u2026" for one in signed if one.keyid))
-    by = tag("p", f"Signed with {keys}", class_="note") if keys else NOTHING
+    keys = [digest(key) for key in dict.fromkeys(one.keyid for one in signed if one.keyid)]
+    by = tag("p", "Key ", *keys, class_="note") if keys else NOTHING
     state = "" if len(good) == len(signed) else "broken"
     return _link("Signed statements", words, by, _signature_table(signed, now), state=state)
 
@@ -89,7 +92,7 @@ def _signature(one: SignedFile, now: datetime) -> Html:
     rank = ("good", "expired", "no trusted key").index(state)
     shown = tag("td", state, class_="fail" if rank else "pass", data_k=str(rank))
     expires = tag("td", f"{one.expires_at:%Y-%m-%d %H:%M} UTC")
-    key = digest(one.keyid) if one.keyid else "none"
+    key = tag("code", f"{one.keyid[:_KEY]}\u2026") if one.keyid else "none"
     return row(
         one.label,
         [tag("bdi", one.device), shown, key, expires, digest(one.envelope_sha256)],

@@ -7,7 +7,7 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric, Origin
 from weighin.gates.report import chart, summary
 from weighin.gates.report.chart_costs import SHOWN as COSTS
-from weighin.gates.report.chart_costs import costs_spec, costs_words, device_costs
+from weighin.gates.report.chart_costs import costs_spec, costs_words, device_costs, runs_spec
 from weighin.gates.report.context import Context
 from weighin.gates.report.draw import draw
 from weighin.gates.report.limit_words import budget_words
@@ -32,6 +32,11 @@ from weighin.gates.report.quality_words import confidence_words
 from weighin.gates.report.verdict_words import Fate, fates, standing_of
 from weighin.gates.report.words import METRIC_WORDS, ORIGIN_WORDS, count, plain
 from weighin.gates.weigh_in import WeighIn
+
+_RUNS = (
+    "Single runs of each variant. Box: the middle half; ticks: median (light), 90th and 99th "
+    "percentile; the line starts at the 5th."
+)
 
 
 def size_picture(weigh_in: WeighIn) -> Html:
@@ -95,7 +100,7 @@ def _card(weigh_in: WeighIn, context: Context, place: int, fate: Fate) -> Html:
         head,
         tag("p", of_all, class_="note"),
         _device_picture(weigh_in, device),
-        _costs_picture(weigh_in, device),
+        _costs_pictures(weigh_in, device),
         tag("div", checks, conditions, class_="folds"),
         class_="card",
         id=f"device-{place}",
@@ -117,16 +122,21 @@ def _device_picture(weigh_in: WeighIn, device: str) -> Html:
     return figure_of(svg, plain(device), words)
 
 
-def _costs_picture(weigh_in: WeighIn, device: str) -> Html:
-    spec = costs_spec(weigh_in, device)
-    if spec is None:
-        return NOTHING
-    drawn = draw(spec, costs_words(weigh_in, device))
-    known = [m for m in COSTS if device_costs(weigh_in, device, m)]
-    words = f"{_listed([METRIC_WORDS[metric].name for metric in known])} of each variant"
-    spread = any(one.spread for one in device_costs(weigh_in, device, Metric.LATENCY_P90_MS))
-    more = "; boxes and ticks show how single runs are spread" if spread else ""
-    return figure_of(drawn, f"Costs on {plain(device)}", f"{words[0].upper()}{words[1:]}{more}.")
+def _costs_pictures(weigh_in: WeighIn, device: str) -> Html:
+    """How single runs are spread, where that is known, and what else a run costs."""
+    words = costs_words(weigh_in, device)
+    runs, costs = runs_spec(weigh_in, device), costs_spec(weigh_in, device)
+    drawn: list[Html] = []
+    if runs is not None:
+        title = f"Runs on {plain(device)}"
+        drawn.append(figure_of(draw(runs, words), title, _RUNS))
+    if costs is not None:
+        apart = {Metric.LATENCY_P90_MS} if runs is not None else set[Metric]()
+        known = [m for m in COSTS if m not in apart and device_costs(weigh_in, device, m)]
+        names = _listed([METRIC_WORDS[metric].name for metric in known])
+        caption = f"{names[0].upper()}{names[1:]} of each variant."
+        drawn.append(figure_of(draw(costs, words), f"Costs on {plain(device)}", caption))
+    return join(*drawn)
 
 
 def _listed(names: Sequence[str]) -> str:

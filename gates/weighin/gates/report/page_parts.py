@@ -107,8 +107,8 @@ def unseen(words: str) -> Html:
 
 
 def digest(sha256: str) -> Html:
-    """A digest: short for the eye, whole for the clipboard and the pointer."""
-    return tag("code", sha256, class_="digest", title=sha256)
+    """A digest: short for the eye, whole for the clipboard, the pointer and paper."""
+    return tag("code", sha256, class_="digest")
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Html], class_: str = "") -> Html:
