@@ -109,9 +109,19 @@ def _state(one: SignedFile, now: datetime) -> str:
 def _channel(weigh_in: WeighIn, context: Context) -> Html:
     known = fates(weigh_in, context)
     opened = [one for one in known if one.standing in {Standing.PASS, Standing.WAIVED}]
-    words = f"May offer a file to {len(opened)} of {count(len(known), 'device')}"
+    if not context.signatures:
+        words = f"Could offer a file to {len(opened)} of {count(len(known), 'device')} once signed"
+        return _link("Channel", words, state="open")
+    now = moment_of(weigh_in, context)
+    good = {(one.label, one.device) for one in context.signatures if _state(one, now) == "good"}
+    offered = [
+        one
+        for one in opened
+        if one.result is not None and (one.result.variant.label, one.device) in good
+    ]
+    words = f"May offer a file to {len(offered)} of {count(len(known), 'device')}"
     rest = "It judges the readings of each statement again before it takes a file"
-    state = "" if opened else "open"
+    state = "" if offered else "open"
     return _link("Channel", words, tag("p", rest, class_="note"), state=state)
 
 
