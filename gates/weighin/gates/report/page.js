@@ -147,7 +147,8 @@
   document.addEventListener("mouseover", (event) => show(event.target));
   document.addEventListener("focusin", (event) => show(event.target));
   document.addEventListener("focusout", () => show(null));
-  document.addEventListener("scroll", () => tell(null), { passive: true, capture: true });
+  const stay = () => tell(document.querySelector(".m:focus"));
+  document.addEventListener("scroll", stay, { passive: true, capture: true });
   document.addEventListener("click", (event) => {
     const mark = event.target.closest(".m, tr[data-v] .row-number");
     if (!mark) return;

@@ -49,7 +49,7 @@ def _cell(change: Change | None) -> Html:
         return tag("td")
     before, after = _number(change.before), _number(change.after)
     arrow = tag("span", Html("&rarr;"), aria_label="now", role="img")
-    step = tag("b", step_words(change))
+    step = tag("em", step_words(change))
     ends = NOTHING
     if change.after is not None:
         ends = tag("small", ends_and_origin(change.after))

@@ -47,9 +47,9 @@ def matrix(weigh_in: WeighIn, context: Context) -> Html:
 def _table(
     weigh_in: WeighIn, context: Context, devices: Sequence[str], *, of_several: bool
 ) -> Html:
-    caption = "Every variant on every device"
+    caption = "Verdicts, variants by devices"
     if of_several:
-        caption = f"Every variant on {plain(devices[0])} to {plain(devices[-1])}"
+        caption = f"Verdicts on {plain(devices[0])} to {plain(devices[-1])}"
     heads = (tag("th", tag("bdi", one), scope="col", data_d=one) for one in devices)
     rows = (
         _row(weigh_in, context, number, result, devices)
@@ -85,7 +85,7 @@ def _explained(verdict: Verdict, standing: Standing) -> Html:
     check = summary.deciding_check(verdict)
     name = standing.value.lower() if check is None else METRIC_WORDS[check.budget.metric].name
     sign = tag("span", sign_of(standing), aria_hidden="true")
-    head = tag("b", sign, unseen(standing.value), " ", name)
+    head = tag("em", sign, unseen(standing.value), " ", name)
     if check is None:
         return join(head, tag("small", verdict.reason))
     return join(head, _found(check))

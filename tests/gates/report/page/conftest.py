@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
 
@@ -18,10 +19,18 @@ from weighin.gates.waiver import Waiver
 from weighin.gates.weigh_in import Result, WeighIn
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 Sample = Callable[[str], WeighIn]
 PageOf = Callable[[str], str]
+
+
+class Show(Protocol):
+    """Opens the page of a case."""
+
+    def __call__(self, name: str, *, width: int = ..., **window: object) -> "Page": ...
+
+
 LEVELS = (0.01, 0.05, *(step / 10 for step in range(1, 10)), 0.25, 0.75, 0.95, 0.99)
 EVIL = '<script>document.title="owned"</script>"><img src=x onerror=alert(1)>\u202e|`x`'
 FLAGS = (
@@ -208,3 +217,24 @@ def browser() -> "Iterator[Browser]":
         started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield started
         started.close()
+
+
+@pytest.fixture
+def show(browser: "Browser", review_of: PageOf, tmp_path: Path) -> "Iterator[Show]":
+    """Open a case's page in a window of its own; closed when the test is over."""
+    windows: list[BrowserContext] = []
+
+    def opened(name: str, *, width: int = 1280, **window: object) -> "Page":
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, **cast("dict[str, Any]", window)
+        )
+        windows.append(context)
+        file = tmp_path / f"{name}.html"
+        file.write_text(review_of(name), encoding="utf-8")
+        page = context.new_page()
+        page.goto(file.as_uri())
+        return page
+
+    yield opened
+    for window in windows:
+        window.close()
