@@ -13,5 +13,7 @@ def plain(text: str) -> str:
     would obey instead of show becomes U+FFFD. Nothing at all becomes ``(empty)``.
     """
     line = " ".join(text.split())
+    if line.isascii() and line.isprintable():
+        return line or "(empty)"
     shown = "".join("\ufffd" if unicodedata.category(c).startswith("C") else c for c in line)
     return shown or "(empty)"

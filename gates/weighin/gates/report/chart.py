@@ -1,14 +1,13 @@
-"""Pictures of a weigh-in: Vega-Lite specifications as plain values, drawn to inline SVG.
+"""The Pareto pictures of a weigh-in: Vega-Lite specifications as plain values.
 
 Each point carries the number of its variant in the report's tables. Colour and shape both say
-the outcome, the area says the size, bars say the interval. Colours are the light theme's; the
-page's style sheet replaces them by value in the dark.
+the outcome, the area says the size, bars say the interval.
 
-What this module does not do: it loads nothing. All data stands in the specification.
+What this module does not do: it loads nothing and draws nothing. All data stands in the
+specification.
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,14 +16,22 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
 from weighin.gates.report.axis import Axis, axis_for
+from weighin.gates.report.chart_parts import (
+    ALLOWED,
+    COLOURS,
+    INK,
+    PAPER,
+    SHAPES,
+    SILENT,
+    budget_line,
+    channel,
+    config,
+    interval_layer,
+    outcome_scale,
+)
+from weighin.gates.report.draw import Spec
 from weighin.gates.report.labels import place_labels
 from weighin.gates.weigh_in import Result, WeighIn
-
-Spec = dict[str, object]
-
-COLOURS = {Outcome.PASS: "#0b7a4b", Outcome.FAIL: "#c2352b", Outcome.UNDECIDED: "#8a6100"}
-SHAPES = {Outcome.PASS: "circle", Outcome.FAIL: "cross", Outcome.UNDECIDED: "diamond"}
-INK, QUIET, GRID, ALLOWED, PAPER = "#1d2430", "#5b6472", "#dfe3e8", "#e3f3ea", "#fefefe"
 
 _WIDTH, _HEIGHT = 300, 205
 _AREA_MIN, _AREA_MAX = 40.0, 340.0
@@ -75,15 +82,6 @@ def size_spec(weigh_in: WeighIn) -> Spec:
     )
 
 
-def draw(spec: Spec) -> str:
-    """The picture as an ``<svg>`` element for the middle of a page, without any address in it."""
-    import vl_convert
-
-    svg = str(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]))
-    svg = re.sub(r' (xmlns(:\w+)?|version|pointer-events|stroke-miterlimit)="[^"]*"', "", svg)
-    return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
-
-
 def _marks(weigh_in: WeighIn, device: str, across: Metric) -> tuple[Mark, ...]:
     marks: list[Mark] = []
     for number, result in enumerate(weigh_in.results, start=1):
@@ -128,20 +126,19 @@ def _spec(
     rows = _rows(marks, x, y)
     layers = [
         *_budget_layers(across[1], down[1], x, y),
-        _interval_layer({"x": "left", "x2": "right", "y": "y"}),
-        _interval_layer({"x": "x", "y": "bottom", "y2": "top"}),
+        interval_layer({"x": "left", "x2": "right", "y": "y"}, "interval0"),
+        interval_layer({"x": "x", "y": "bottom", "y2": "top"}, "interval1"),
         _point_layer(),
-        _number_layer({"stroke": PAPER, "strokeWidth": 3, "opacity": 0.8}),
-        _number_layer({"color": INK}),
+        _number_layer(),
     ]
     return {
         "width": _WIDTH,
         "height": _HEIGHT,
         "background": None,
         "data": {"values": rows},
-        "encoding": {"x": _channel(across[0], x), "y": _channel(down[0], y)},
+        "encoding": {"x": channel(across[0], x), "y": channel(down[0], y)},
         "layer": layers,
-        "config": _config(),
+        "config": config(),
     }
 
 
@@ -171,16 +168,6 @@ def _rows(marks: Sequence[Mark], x: Axis, y: Axis) -> list[dict[str, object]]:
     ]
 
 
-def _channel(title: str, axis: Axis) -> Spec:
-    scale: Spec = {"domain": [axis.low, axis.high], "type": axis.kind, "nice": False, "zero": False}
-    if axis.kind == "symlog":
-        scale["constant"] = axis.constant
-    ticks: Spec = {"title": title, "format": ".6~g"}
-    if axis.ticks:
-        ticks["values"] = list(axis.ticks)
-    return {"type": "quantitative", "scale": scale, "axis": ticks}
-
-
 def _budget_layers(across: float | None, down: float | None, x: Axis, y: Axis) -> list[Spec]:
     """What is within both budgets, shaded, and a broken line at each."""
     corner: Spec = {
@@ -189,89 +176,44 @@ def _budget_layers(across: float | None, down: float | None, x: Axis, y: Axis) -
         "y": {"datum": y.low},
         "y2": {"datum": y.high if down is None else down},
     }
-    one: Spec = {"values": [{}]}
     layers: list[Spec] = []
     if across is not None or down is not None:
-        layers.append({"data": one, "mark": {"type": "rect", "color": ALLOWED}, "encoding": corner})
-    line: Spec = {"type": "rule", "color": COLOURS[Outcome.PASS], "strokeDash": [5, 4]}
-    for channel, limit in (("x", across), ("y", down)):
+        mark: Spec = {"type": "rect", "color": ALLOWED, **SILENT}
+        one: Spec = {"values": [{}]}
+        layers.append({"name": "within", "data": one, "mark": mark, "encoding": corner})
+    for place, (side, limit) in enumerate((("x", across), ("y", down))):
         if limit is not None:
-            other = {"y": None} if channel == "x" else {"x": None}
-            encoding: Spec = {channel: {"datum": limit}, **other}
-            layers.append({"data": one, "mark": line, "encoding": encoding})
+            layers.append(budget_line(side, limit, f"budget{place}"))
     return layers
-
-
-def _interval_layer(fields: dict[str, str]) -> Spec:
-    return {
-        "mark": {"type": "rule", "strokeWidth": 1.4, "opacity": 0.55},
-        "encoding": {
-            **{channel: {"field": field} for channel, field in fields.items()},
-            "color": _outcome_scale(COLOURS),
-        },
-    }
 
 
 def _point_layer() -> Spec:
     return {
-        "mark": {
-            "type": "point",
-            "filled": True,
-            "opacity": 0.9,
-            "stroke": PAPER,
-            "strokeWidth": 1,
-        },
+        "name": "point",
+        "mark": {"type": "point", "filled": True, "opacity": 1, "stroke": PAPER, "strokeWidth": 1},
         "encoding": {
             "x": {"field": "x"},
             "y": {"field": "y"},
             "size": {"field": "area", "type": "quantitative", "scale": None, "legend": None},
-            "color": _outcome_scale(COLOURS),
-            "shape": _outcome_scale(SHAPES),
+            "color": outcome_scale(COLOURS),
+            "shape": outcome_scale(SHAPES),
+            "description": {"field": "number", "type": "nominal"},
         },
     }
 
 
-def _number_layer(style: Spec) -> Spec:
+def _number_layer() -> Spec:
     """The numbers, at pixel positions that were chosen so that they do not overlap.
 
-    Drawn twice: first as a halo that keeps them readable on top of lines.
+    The style sheet gives them a halo that keeps them readable on top of lines.
     """
     pixel: Spec = {"type": "quantitative", "scale": None, "axis": None}
     return {
-        "mark": {"type": "text", "fontSize": 11, "fontWeight": 600, **style},
+        "name": "number",
+        "mark": {"type": "text", "fontSize": 11, "fontWeight": 600, "color": INK, **SILENT},
         "encoding": {
             "x": {"field": "label_x", **pixel},
             "y": {"field": "label_y", **pixel},
             "text": {"field": "number", "type": "nominal"},
-        },
-    }
-
-
-def _outcome_scale(values: dict[Outcome, str]) -> Spec:
-    names = [outcome.value for outcome in values]
-    return {
-        "field": "outcome",
-        "type": "nominal",
-        "scale": {"domain": names, "range": list(values.values())},
-        "legend": None,
-    }
-
-
-def _config() -> Spec:
-    return {
-        "aria": False,
-        "font": "system-ui, sans-serif",
-        "view": {"stroke": GRID},
-        "axis": {
-            "labelColor": QUIET,
-            "titleColor": QUIET,
-            "titleFontWeight": 500,
-            "titleFontSize": 11,
-            "labelFontSize": 11,
-            "gridColor": GRID,
-            "domainColor": GRID,
-            "tickColor": GRID,
-            "tickCount": 5,
-            "titlePadding": 8,
         },
     }

@@ -1,172 +1,109 @@
-"""A weigh-in as one HTML file that needs nothing else: no script, no address, no font to fetch.
+"""A weigh-in as one HTML file that needs nothing else: no address, no font, no script but its own.
 
-It reads from the top: the verdict in words, what each device gets, every variant on every
-device, the pictures, and last the evidence. A content policy in the page forbids everything
-that the page does not contain, whatever a model may be called.
+It reads from the top: may it ship, where, how sure, what changed; then what each device gets,
+every variant on every device, the pictures, and last what the numbers rest on. The pictures are
+drawn when the page is written, so it can be read and printed where no script runs; the one
+script sorts, filters and links. A content policy in the page forbids everything that the page
+does not contain, by digest, whatever a model may be called.
 """
 
-from collections.abc import Iterator, Sequence
+import base64
+import hashlib
+from collections.abc import Iterator
 from importlib.resources import files
 
-from weighin.gates.measurement import Measurement
-from weighin.gates.metric import Metric
-from weighin.gates.report import chart, summary
 from weighin.gates.report.context import PLAIN, Context
 from weighin.gates.report.markup import Html, join, tag
+from weighin.gates.report.page_answers import header
+from weighin.gates.report.page_chain import chain
+from weighin.gates.report.page_changes import changed
 from weighin.gates.report.page_data import data
-from weighin.gates.report.page_devices import cards, chart_legend, numbered, picture, tiles
+from weighin.gates.report.page_devices import cards, size_picture
 from weighin.gates.report.page_facts import compared, evidence, failures, reproduce
 from weighin.gates.report.page_fleet import users
-from weighin.gates.report.page_parts import (
-    NOTHING,
-    amount,
-    badge,
-    css_class,
-    explained,
-    interval,
-    rows_looked_at,
-    section,
-    table,
-)
+from weighin.gates.report.page_history import history
+from weighin.gates.report.page_matrix import matrix
+from weighin.gates.report.page_notices import notices
+from weighin.gates.report.page_parts import NOTHING
 from weighin.gates.report.page_quality import look_at, quality
 from weighin.gates.report.page_search import searched
-from weighin.gates.report.words import count, plain
-from weighin.gates.weigh_in import Result, WeighIn
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_DEVICES_PER_TABLE = 6
+from weighin.gates.report.page_tiles import tiles
+from weighin.gates.report.words import plain
+from weighin.gates.weigh_in import WeighIn
 
 
 def to_html(weigh_in: WeighIn, context: Context = PLAIN) -> str:
-    """The whole page."""
+    """The whole page.
+
+    Args:
+        weigh_in: What is told.
+        context: What else is known: waivers, earlier versions, signatures, changed budgets.
+    """
     title = f"{plain(weigh_in.model)} v{plain(weigh_in.version)}: weigh-in"
+    style, script = (_own(name) for name in ("page.css", "page.js"))
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        tag("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", title),
-        tag("style", _style()),
+        tag("style", style),
     )
-    page = tag("html", head, tag("body", tag("main", *_parts(weigh_in))), lang="en")
-    return f"<!doctype html>\n{page}\n"
+    skip = tag("a", "Skip to the verdict", href="#verdict", class_="skip")
+    distrusted = "untrusted" if context.untrusted else None
+    main = tag("main", *_parts(weigh_in, context))
+    body = tag("body", skip, main, tag("script", script), class_=distrusted)
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _parts(weigh_in: WeighIn) -> Iterator[Html]:
-    yield _header(weigh_in)
+def _own(name: str) -> Html:
+    return Html(files("weighin.gates.report").joinpath(name).read_text(encoding="utf-8"))
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing may load, run or be styled but these two texts."""
+    return (
+        f"default-src 'none'; style-src {_hashed(style)}; script-src {_hashed(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hashed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _parts(weigh_in: WeighIn, context: Context) -> Iterator[Html]:
+    sections = tuple(_sections(weigh_in, context))
+    yield header(weigh_in, context)
+    yield notices(weigh_in, context)
     yield look_at(weigh_in)
+    yield _toolbar([(name, title) for name, title, content in sections if title and content])
+    yield join(*(content for _, _, content in sections))
+
+
+def _sections(weigh_in: WeighIn, context: Context) -> Iterator[tuple[str, str, Html]]:
+    """Identifier, name in the toolbar if it stands there, and content; empty if it has none."""
     if weigh_in.results and weigh_in.devices:
-        yield users(weigh_in)
-        yield tiles(weigh_in)
-        yield _matrix(weigh_in)
-        yield _size_picture(weigh_in)
-        yield cards(weigh_in)
-        yield quality(weigh_in)
-    yield compared(weigh_in)
-    yield searched(weigh_in)
-    yield failures(weigh_in)
-    yield data(weigh_in)
-    yield evidence(weigh_in)
-    yield reproduce(weigh_in)
+        yield "users", "", users(weigh_in)
+        yield "devices", "Devices", tiles(weigh_in, context)
+        yield "changes", "Changes", changed(weigh_in, context)
+        yield "matrix", "All verdicts", matrix(weigh_in, context)
+        yield "size", "", size_picture(weigh_in)
+        yield "pictures", "Pictures", cards(weigh_in, context)
+        yield "quality", "Accuracy", quality(weigh_in)
+    yield "history", "History", history(weigh_in, context)
+    yield "release", "", compared(weigh_in)
+    yield "search", "", searched(weigh_in)
+    yield "failures", "Missing", failures(weigh_in)
+    yield "data", "", data(weigh_in)
+    yield "chain", "Evidence", chain(weigh_in, context)
+    yield "evidence", "", evidence(weigh_in)
+    yield "reproduce", "", reproduce(weigh_in)
 
 
-def _style() -> Html:
-    style = files("weighin.gates.report").joinpath("page.css").read_text(encoding="utf-8")
-    return Html(style)
-
-
-def _header(weigh_in: WeighIn) -> Html:
-    outcome = summary.overall_outcome(weigh_in)
-    seconds = (weigh_in.finished_at - weigh_in.started_at).total_seconds()
-    meta = (
-        f"Reference {summary.reference_quality(weigh_in)} · "
-        f"{count(len(weigh_in.results), 'variant')}, {count(len(weigh_in.devices), 'device')} · "
-        f"{weigh_in.finished_at:%Y-%m-%d %H:%M} UTC, took {_duration(seconds)}"
-    )
-    name = join(weigh_in.model, " ", tag("span", f"v{plain(weigh_in.version)}", class_="version"))
-    return tag(
-        "header",
-        tag("p", "weighin", class_="wordmark"),
-        tag("h1", name),
-        tag(
-            "div",
-            badge(outcome),
-            tag("p", summary.sentence(weigh_in)),
-            class_=f"verdict {css_class(outcome)}",
-        ),
-        tag("p", meta, class_="meta"),
-    )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _matrix(weigh_in: WeighIn) -> Html:
-    """Variants by devices, in as many tables as fit a page's width side by side."""
-    note = tag(
-        "p",
-        "Beside each variant: its size and accuracy drop. Each cell shows the check that decided "
-        "it; what passed shows its latency. A pass needs the whole interval within the budget.",
-        class_="note",
-    )
-    starts = range(0, len(weigh_in.devices), _DEVICES_PER_TABLE)
-    parts = [weigh_in.devices[start : start + _DEVICES_PER_TABLE] for start in starts]
-    tables = (_matrix_table(weigh_in, part, of_several=len(parts) > 1) for part in parts)
-    return section("matrix", "Every variant on every device", note, *tables)
-
-
-def _matrix_table(weigh_in: WeighIn, devices: Sequence[str], *, of_several: bool) -> Html:
-    caption = "Every variant on every device"
-    if of_several:
-        caption = f"Every variant on {plain(devices[0])} to {plain(devices[-1])}"
-    rows = (
-        _matrix_row(weigh_in, number, result, devices)
-        for number, result in enumerate(weigh_in.results, start=1)
-    )
-    return table(caption, ["variant", *devices], rows, "matrix")
-
-
-def _matrix_row(weigh_in: WeighIn, number: int, result: Result, devices: Sequence[str]) -> Html:
-    name = numbered(number, result.variant.label)
-    size = amount(Metric.SIZE_MIB, result.variant.size_bytes / 2**20)
-    file = tag("span", size, ", drop ", _drop(weigh_in, result), class_="file")
-    cells = (_matrix_cell(result, device) for device in devices)
-    return tag("tr", tag("th", name, file, scope="row"), *cells)
-
-
-def _matrix_cell(result: Result, device: str) -> Html:
-    verdict = summary.verdict_on(result, device)
-    if verdict is None:
-        return tag("td", "not weighed")
-    shown = explained(verdict, summary.deciding_check(verdict))
-    better = summary.dominated_on(result, device)
-    if better is not None:
-        note = f"dominated by {plain(better)}, which is simpler"
-        shown = join(shown, tag("span", note, class_="reason"))
-    return tag("td", shown, class_=css_class(verdict.outcome))
-
-
-def _drop(weigh_in: WeighIn, result: Result) -> Html:
-    for device in weigh_in.devices:
-        reading = summary.reading_on(result, device, Metric.ACCURACY_DROP_POINTS)
-        if isinstance(reading, Measurement):
-            return join(
-                amount(reading.metric, reading.value), interval(reading), rows_looked_at(reading)
-            )
-    return Html("unknown")
-
-
-def _size_picture(weigh_in: WeighIn) -> Html:
-    shown = chart.size_marks(weigh_in)
-    if not shown:
-        return NOTHING
-    words = (
-        f"Accuracy drop against file size of {count(len(shown), 'variant')}; coloured by the best "
-        "outcome on any device. Lines are budgets that all devices share."
-    )
-    drawn = picture(chart.size_spec(weigh_in), "Size against accuracy", words)
-    pair = tag("div", tag("div", drawn, class_="card"), chart_legend(), class_="cards")
-    return section("size", "Size against accuracy", pair)
+def _toolbar(shown: list[tuple[str, str]]) -> Html:
+    """Where one can go; the script puts a filter beside it."""
+    links = (tag("li", tag("a", title, href=f"#{name}")) for name, title in shown)
+    nav = tag("nav", tag("ul", *links), aria_label="On this page")
+    return tag("div", nav, class_="toolbar", id="toolbar") if shown else NOTHING

@@ -1,12 +1,17 @@
-"""The part of the HTML page that goes device by device: tiles, pictures and full tables."""
+"""The part of the HTML page that goes device by device: pictures and full tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from weighin.gates.judge import Check, Outcome
+from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.measurement import Measurement
-from weighin.gates.metric import Metric
+from weighin.gates.metric import Metric, Origin
 from weighin.gates.report import chart, summary
+from weighin.gates.report.chart_costs import SHOWN as COSTS
+from weighin.gates.report.chart_costs import costs_spec, costs_words, device_costs, runs_spec
+from weighin.gates.report.context import Context
+from weighin.gates.report.draw import draw
 from weighin.gates.report.limit_words import budget_words
+from weighin.gates.report.mark_words import point_words
 from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.page_parts import (
     NOTHING,
@@ -16,39 +21,44 @@ from weighin.gates.report.page_parts import (
     css_class,
     facts,
     folded,
-    interval,
-    label,
+    numbered,
     row,
-    rows_looked_at,
     section,
+    severity,
     table,
 )
+from weighin.gates.report.page_picture import figure_of
 from weighin.gates.report.quality_words import confidence_words
+from weighin.gates.report.verdict_words import Fate, fates, standing_of
 from weighin.gates.report.words import METRIC_WORDS, ORIGIN_WORDS, count, plain
-from weighin.gates.weigh_in import Result, WeighIn
+from weighin.gates.weigh_in import WeighIn
 
-_DROP = Metric.ACCURACY_DROP_POINTS
-MOST_PICTURES = 12
-"""More pictures than this would be looked at by nobody, and would make the page heavy."""
-
-
-def tiles(weigh_in: WeighIn) -> Html:
-    """What each device gets: the smallest file that passed, or how near the nearest came."""
-    items = (tag("li", _tile(weigh_in, device)) for device in weigh_in.devices)
-    return section("devices", "What each device gets", tag("ul", *items, class_="tiles"))
+_RUNS = (
+    "Single runs of each variant. Box: the middle half; ticks: median (light), 90th and 99th "
+    "percentile; the line starts at the 5th."
+)
 
 
-def cards(weigh_in: WeighIn) -> Html:
-    """A card per device: picture, budgets, and every check of every variant."""
-    drawn = set(weigh_in.devices[:MOST_PICTURES])
-    left_out = len(weigh_in.devices) - len(drawn)
-    note = NOTHING
-    if left_out:
-        words = f"Pictures are drawn for the first {MOST_PICTURES} devices; the tables hold all."
-        note = tag("p", words, class_="note")
-    shown = (_card(weigh_in, device, with_picture=device in drawn) for device in weigh_in.devices)
-    grid = tag("div", *shown, class_="cards")
-    return section("pictures", "Device by device", note, grid)
+def size_picture(weigh_in: WeighIn) -> Html:
+    """Size against accuracy, and beside it how to read this picture and the others."""
+    shown = chart.size_marks(weigh_in)
+    if not shown:
+        return NOTHING
+    words = (
+        f"Accuracy drop against file size of {count(len(shown), 'variant')}; coloured by the best "
+        "outcome on any device. Lines are budgets that all devices share."
+    )
+    svg = draw(chart.size_spec(weigh_in), point_words(shown))
+    drawn = figure_of(svg, "Size against accuracy", words)
+    pair = tag("div", tag("div", drawn, class_="card"), chart_legend(), class_="cards")
+    return section("size", "Size against accuracy", pair)
+
+
+def cards(weigh_in: WeighIn, context: Context) -> Html:
+    """A card per device: pictures, budgets, and every check of every variant."""
+    known = enumerate(fates(weigh_in, context), start=1)
+    shown = (_card(weigh_in, context, place, fate) for place, fate in known)
+    return section("pictures", "Device by device", tag("div", *shown, class_="cards"))
 
 
 def chart_legend() -> Html:
@@ -78,72 +88,29 @@ def chart_legend() -> Html:
     )
 
 
-def picture(spec: chart.Spec, title: str, words: str) -> Html:
-    """A drawn specification with its description for those who do not see it."""
-    svg = chart.draw(spec).replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
-    image = tag("div", Html(svg), class_="picture", role="img", aria_label=f"{title}. {words}")
-    return tag("figure", image, tag("figcaption", words))
-
-
-def _tile(weigh_in: WeighIn, device: str) -> Html:
-    outcome = summary.device_outcome(weigh_in, device)
-    head = tag("div", tag("h3", device), badge(outcome), class_="tile-head")
-    best = summary.smallest_pass(weigh_in, device)
-    if best is not None:
-        body = _best(weigh_in, best, device)
-    elif miss := summary.nearest_miss(weigh_in, device):
-        result, check = miss
-        body = join(
-            tag("p", "Nearest miss", class_="kicker"),
-            tag("p", label(result.variant.label), class_="chosen"),
-            tag("p", summary.why(check), class_="reason"),
-        )
-    else:
-        body = tag("p", "Nothing was judged on this device.", class_="reason")
-    return tag("div", head, body, class_=f"tile {css_class(outcome)}")
-
-
-def _best(weigh_in: WeighIn, best: Result, device: str) -> Html:
-    passing = len(summary.passing(weigh_in, device))
-    kicker = f"Smallest of {passing} that passed" if passing > 1 else "The only one that passed"
-    figures = (
-        (
-            METRIC_WORDS[reading.metric].name,
-            join(
-                amount(reading.metric, reading.value),
-                interval(reading),
-                rows_looked_at(reading) if reading.metric is _DROP else NOTHING,
-            ),
-        )
-        for reading in summary.headline_figures(best, device)
-    )
-    return join(
-        tag("p", kicker, class_="kicker"),
-        tag("p", label(best.variant.label), class_="chosen"),
-        facts(figures),
-    )
-
-
-def _card(weigh_in: WeighIn, device: str, *, with_picture: bool) -> Html:
+def _card(weigh_in: WeighIn, context: Context, place: int, fate: Fate) -> Html:
+    device = fate.device
     passing = len(summary.passing(weigh_in, device))
     of_all = f"{passing} of {count(len(weigh_in.results), 'variant')} passed"
-    outcome = badge(summary.device_outcome(weigh_in, device))
-    head = tag("div", tag("h3", device), outcome, class_="tile-head")
-    drawn = _device_picture(weigh_in, device) if with_picture else NOTHING
-    checks = _check_table(weigh_in, device)
-    conditions = facts(_conditions(weigh_in, device))
+    head = tag("div", tag("h3", tag("bdi", device)), badge(fate.standing), class_="tile-head")
+    checks = folded("Every check", _check_table(weigh_in, context, device))
+    conditions = folded("Conditions", facts(_conditions(weigh_in, device)))
     return tag(
         "article",
         head,
         tag("p", of_all, class_="note"),
-        drawn,
-        tag("div", folded("Every check", checks), folded("Conditions", conditions), class_="folds"),
+        _device_picture(weigh_in, device),
+        _costs_pictures(weigh_in, device),
+        tag("div", checks, conditions, class_="folds"),
         class_="card",
+        id=f"device-{place}",
+        data_d=device,
     )
 
 
 def _device_picture(weigh_in: WeighIn, device: str) -> Html:
-    shown = {mark.number for mark in chart.device_marks(weigh_in, device)}
+    marks = chart.device_marks(weigh_in, device)
+    shown = {mark.number for mark in marks}
     missing = [str(n) for n in range(1, len(weigh_in.results) + 1) if n not in shown]
     if not shown:
         words = "No picture: no variant has both a latency and an accuracy drop here."
@@ -151,19 +118,45 @@ def _device_picture(weigh_in: WeighIn, device: str) -> Html:
     words = f"Accuracy drop against latency of {count(len(shown), 'variant')}."
     if missing:
         words += f" Not shown, for want of a number: {', '.join(missing)}."
-    return picture(chart.device_spec(weigh_in, device), plain(device), words)
+    svg = draw(chart.device_spec(weigh_in, device), point_words(marks))
+    return figure_of(svg, plain(device), words)
 
 
-def _check_table(weigh_in: WeighIn, device: str) -> Html:
+def _costs_pictures(weigh_in: WeighIn, device: str) -> Html:
+    """How single runs are spread, where that is known, and what else a run costs."""
+    words = costs_words(weigh_in, device)
+    runs, costs = runs_spec(weigh_in, device), costs_spec(weigh_in, device)
+    drawn: list[Html] = []
+    if runs is not None:
+        title = f"Runs on {plain(device)}"
+        drawn.append(figure_of(draw(runs, words), title, _RUNS))
+    if costs is not None:
+        apart = {Metric.LATENCY_P90_MS} if runs is not None else set[Metric]()
+        known = [m for m in COSTS if m not in apart and device_costs(weigh_in, device, m)]
+        names = _listed([METRIC_WORDS[metric].name for metric in known])
+        caption = f"{names[0].upper()}{names[1:]} of each variant."
+        drawn.append(figure_of(draw(costs, words), f"Costs on {plain(device)}", caption))
+    return join(*drawn)
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _check_table(weigh_in: WeighIn, context: Context, device: str) -> Html:
     budgets = summary.budgets_on(weigh_in, device)
-    head = [
-        join(METRIC_WORDS[metric].name, " ≤ ", _bound(check)) for metric, check in budgets.items()
-    ]
+    heads = [_head(metric, check) for metric, check in budgets.items()]
     rows = (
-        _check_row(number, result, device, tuple(budgets))
-        for number, result in enumerate(weigh_in.results, start=1)
+        _check_row(weigh_in, context, number, device, tuple(budgets))
+        for number in range(1, len(weigh_in.results) + 1)
     )
-    return table(f"Every check on {plain(device)}", ["variant", "verdict", *head], rows, "checks")
+    head = ["variant", "verdict", "weakest origin", *heads]
+    return table(f"Every check on {plain(device)}", head, rows, "checks")
+
+
+def _head(metric: Metric, check: Check) -> Html:
+    return join(METRIC_WORDS[metric].name, " ≤ ", _bound(check))
 
 
 def _bound(check: Check) -> Html:
@@ -174,26 +167,36 @@ def _bound(check: Check) -> Html:
     return tag("span", budget_words(budget))
 
 
-def _check_row(number: int, result: Result, device: str, metrics: tuple[Metric, ...]) -> Html:
+def _check_row(
+    weigh_in: WeighIn, context: Context, number: int, device: str, metrics: tuple[Metric, ...]
+) -> Html:
+    result = weigh_in.results[number - 1]
     name = numbered(number, result.variant.label)
     verdict = summary.verdict_on(result, device)
     if verdict is None:
-        return row(name, ["not weighed", *("" for _ in metrics)])
+        return row(name, ["not weighed", "", *("" for _ in metrics)])
+    standing = standing_of(weigh_in, verdict, context)
     by_metric = {check.budget.metric: check for check in verdict.checks}
-    cells = [check_cell(by_metric[m]) if m in by_metric else "no budget" for m in metrics]
-    outcomes = [by_metric[m].outcome if m in by_metric else None for m in metrics]
-    shown = (
-        tag("td", cell, class_=css_class(outcome) if outcome else None)
-        for cell, outcome in zip(cells, outcomes, strict=True)
-    )
-    return tag("tr", tag("th", name, scope="row"), tag("td", badge(verdict.outcome)), *shown)
+    cells = (_check(by_metric.get(metric)) for metric in metrics)
+    said = tag("td", badge(standing), data_k=severity(standing))
+    shown = (tag("th", name, scope="row"), said, _weakest(verdict), *cells)
+    return tag("tr", *shown, data_v=str(number))
 
 
-def numbered(number: int, name: str) -> Html:
-    """A variant's number, as in the pictures, and its name."""
-    return tag(
-        "span", tag("span", str(number), class_="row-number"), " ", label(name), class_="numbered"
-    )
+def _check(check: Check | None) -> Html:
+    if check is None:
+        return tag("td", "no budget")
+    return tag("td", check_cell(check), class_=css_class(check.outcome))
+
+
+def _weakest(verdict: Verdict) -> Html:
+    """The least trustworthy origin of what was judged."""
+    ranks = list(Origin)
+    readings = (check.reading for check in verdict.checks)
+    found = [ranks.index(one.origin) for one in readings if isinstance(one, Measurement)]
+    if not found:
+        return tag("td", "no number", data_k=str(len(ranks)))
+    return tag("td", ranks[max(found)].value, data_k=str(max(found)))
 
 
 def _conditions(weigh_in: WeighIn, device: str) -> Iterator[tuple[str, str]]:

@@ -3,26 +3,37 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from weighin.gates.judge import Check, Outcome, Verdict
+from weighin.gates.judge import Check, Outcome
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report.limit_words import applied, limit_of
 from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.quality_words import looked
-from weighin.gates.report.words import GLYPHS, METRIC_WORDS, figure
+from weighin.gates.report.verdict_words import MARKS, Standing
+from weighin.gates.report.words import METRIC_WORDS, figure
 
 NOTHING = Html("")
 
 
-def badge(outcome: Outcome) -> Html:
+def badge(outcome: Outcome | Standing) -> Html:
     """The outcome as a sign and a word; the colour only repeats them."""
-    glyph = tag("span", GLYPHS[outcome], aria_hidden="true")
+    glyph = tag("span", sign_of(outcome), aria_hidden="true")
     return tag("span", glyph, Html("&nbsp;"), outcome.value, class_=f"badge {css_class(outcome)}")
 
 
-def css_class(outcome: Outcome) -> str:
+def sign_of(outcome: Outcome | Standing) -> str:
+    """A sign that says it without colour."""
+    return MARKS[Standing(outcome.value)]
+
+
+def css_class(outcome: Outcome | Standing) -> str:
     """The class that colours something like an outcome."""
     return outcome.value.lower()
+
+
+def severity(outcome: Outcome | Standing) -> str:
+    """Where an outcome stands when a table is sorted by it, as the attribute that says so."""
+    return str(list(Standing).index(Standing(outcome.value)))
 
 
 def number(value: float, beside: float | None = None) -> Html:
@@ -52,21 +63,24 @@ def rows_looked_at(reading: Measurement) -> Html:
 
 
 def check_cell(check: Check) -> Html:
-    """What one check found: value, interval and origin, or why there is no number."""
+    """What one check found: value, interval and origin, or why there is no number.
+
+    Without a unit: that stands at the head of the column.
+    """
     reading, limit = check.reading, limit_of(check)
     if not isinstance(reading, Measurement):
-        return tag("span", check.reason, class_="reason")
-    shown = join(amount(check.budget.metric, reading.value, limit), interval(reading, limit))
+        return tag("small", check.reason)
     words = check.objection or applied(check)
-    return shown if words is None else join(shown, tag("span", words, class_="reason"))
+    more = NOTHING if words is None else tag("small", words)
+    return join(number(reading.value, limit), tag("small", ends_and_origin(reading, limit)), more)
 
 
-def explained(verdict: Verdict, check: Check | None) -> Html:
-    """A verdict with the check that is shown for it."""
-    if check is None:
-        return join(badge(verdict.outcome), tag("span", verdict.reason, class_="reason"))
-    name = tag("span", METRIC_WORDS[check.budget.metric].name, class_="metric")
-    return join(badge(verdict.outcome), " ", name, " ", check_cell(check))
+def ends_and_origin(reading: Measurement, beside: float | None = None) -> Html:
+    """``0.04 to 0.24 · artifact``; the origin alone when the interval is a point."""
+    if reading.lower == reading.upper:
+        return Html(reading.origin.value)
+    ends = join(number(reading.lower, beside), " to ", number(reading.upper, beside))
+    return join(ends, " · ", reading.origin.value)
 
 
 def label(name: str) -> Html:
@@ -80,28 +94,56 @@ def intersperse(pieces: Sequence[str], between: Html) -> list[str]:
     return [part for piece in pieces for part in (between, piece)][1:]
 
 
+def numbered(number: int, name: str) -> Html:
+    """A variant's number, as in the pictures, and its name."""
+    return tag(
+        "span", tag("span", str(number), class_="row-number"), " ", label(name), class_="numbered"
+    )
+
+
+def unseen(words: str) -> Html:
+    """For those who listen; what it says is visible in another way."""
+    return tag("span", words, class_="sr")
+
+
 def digest(sha256: str) -> Html:
-    """A digest: short for the eye, whole for the clipboard and the pointer."""
-    return tag("code", sha256, class_="digest", title=sha256)
+    """A digest: short for the eye, whole for the clipboard, the pointer and paper."""
+    return tag("code", sha256, class_="digest")
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Html], class_: str = "") -> Html:
-    """A table that scrolls inside its own frame, by keyboard too, when it is too wide."""
-    cells = (tag("th", cell, scope="col") for cell in head)
+    """A table that scrolls inside its own frame, by keyboard too, when it is too wide.
+
+    A column's head is text, or a whole ``<th>``.
+    """
     inner = tag(
         "table",
         tag("caption", caption),
-        tag("thead", tag("tr", *cells)),
+        tag("thead", tag("tr", *(_column(cell) for cell in head))),
         tag("tbody", *rows),
         class_=class_ or None,
     )
     return tag("div", inner, class_="scroll", role="region", aria_label=caption, tabindex="0")
 
 
-def row(header: str, cells: Iterable[str], class_: str | None = None) -> Html:
-    """One row of a table; the first cell names it."""
-    shown = (tag("td", cell) for cell in cells)
-    return tag("tr", tag("th", header, scope="row"), *shown, class_=class_)
+def _column(cell: str) -> Html:
+    if isinstance(cell, Html) and cell.startswith("<th "):
+        return cell
+    return tag("th", cell, scope="col")
+
+
+def row(
+    header: str, cells: Iterable[str], class_: str | None = None, *, device: str | None = None
+) -> Html:
+    """One row of a table; the first cell names it. A cell is text, or a whole ``<td>``."""
+    shown = (_cell(cell) for cell in cells)
+    return tag("tr", tag("th", header, scope="row"), *shown, class_=class_, data_d=device)
+
+
+def _cell(cell: str) -> Html:
+    if isinstance(cell, Html) and cell.startswith("<td"):
+        return cell
+    return tag("td", cell)
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Html:
