@@ -115,6 +115,25 @@ def test_what_goes_to_standard_output_stands_alone_there(
     assert "Budgets" not in text
 
 
+def test_a_budget_in_the_way_is_told_with_its_line(report: Report, project: Path) -> None:
+    budget = "\n[budgets.pixel-3a]\n# for games\nlatency_p90_ms = 1\n"
+    with (project / "weighin.toml").open("a") as file:
+        file.write(budget)
+    line = (project / "weighin.toml").read_text().splitlines().index("latency_p90_ms = 1") + 1
+    assert report("--annotations").startswith(f"::error file=weighin.toml,line={line},title=")
+    (run,) = json.loads(report("--sarif", "-"))["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": line}
+    assert place["artifactLocation"]["uri"] == "weighin.toml"
+
+
+def test_a_file_in_a_folder_of_a_repository_has_the_repositorys_path(
+    report: Report, project: Path
+) -> None:
+    (project.parent / ".git").mkdir()
+    assert report("--annotations").startswith("::error file=project/weighin.toml,")
+
+
 def test_annotations_and_summary_together_are_both_there(report: Report) -> None:
     first, second, *_ = report("--annotations", "--summary").splitlines()
     assert first.startswith("::error ")
