@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from openapi_core import OpenAPI
+from openapi_core import Config, OpenAPI
 from openapi_core.datatypes import RequestParameters
 from openapi_core.exceptions import OpenAPIError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
@@ -64,6 +64,10 @@ def extract(published: Path) -> dict[str, Any]:
     return cut
 
 
+def _is_uri(value: Any) -> bool:
+    return re.fullmatch(r"[a-z]+:[^\s<>{}|\\^`\[\]\"]+", str(value)) is not None
+
+
 def _references(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         if isinstance(node.get("$ref"), str):
@@ -92,7 +96,9 @@ class Judge:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self._openapi = OpenAPI.from_dict(dict(self.description))
+        # openapi-core leaves this format unchecked.
+        config = Config(extra_format_validators={"uri": _is_uri})
+        self._openapi = OpenAPI.from_dict(dict(self.description), config=config)
 
     def __call__(self, exchange: Exchange) -> None:
         """Judge one exchange; given to the simulator as its observer."""

@@ -563,11 +563,14 @@ def test_a_real_weigh_in_is_merged_promoted_and_shown_in_mlflow(
 
 def test_one_refused_model_does_not_stop_the_others(shop: Shop) -> None:
     shop.weigh("1", latency_ms=2)
-    ghost = shop.project.committed("ghost", "1")
-    ghost.mkdir(parents=True)
-    (ghost / "report.json").write_text("{}")
+    for name in ("ghost", "::error::\x1b[31m\u202ered"):
+        ghost = shop.project.committed(name, "1")
+        ghost.mkdir(parents=True)
+        (ghost / "report.json").write_text("{}")
     code, out, err = shop.merged(merge(shop))
     assert code == 1
     assert "ghost/1: it is refused, so nothing was" in out
     assert "tiny/1 is released" in out
     assert "ghost/1" in err
+    assert "'::error::\ufffd[31m\ufffdred/1': it is refused" in out
+    assert not {"\x1b", "\u202e"} & {*out, *err}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -19,7 +20,11 @@ from tests.gates.report.conftest import SAMPLES, make_weigh_in
 from weighin.gates.variant import Format
 from weighin.plugin.cli import main
 from weighin.plugin.console import progress_bar
+from weighin.plugin.github.records import Comment
+from weighin.plugin.project import open_project
 from weighin.plugin.results import REPORT_HTML, save_weigh_in
+from weighin.plugin.waivers import record_waivers
+from weighin.registry.keys import create_dev_keys
 
 BASE = make_weigh_in({"host": (1.0, 6.0), "pixel-3a": (2.9, 1.0)}, ("float32", "int8"),
                      (Format.LITERT,))  # fmt: skip
@@ -113,6 +118,48 @@ def test_what_goes_to_standard_output_stands_alone_there(
     text = report(*words)
     assert text.startswith(start)
     assert "Budgets" not in text
+
+
+def test_a_budget_in_the_way_is_told_with_its_line(report: Report, project: Path) -> None:
+    budget = "\n[budgets.pixel-3a]\n# for games\nlatency_p90_ms = 1\n"
+    with (project / "weighin.toml").open("a") as file:
+        file.write(budget)
+    line = (project / "weighin.toml").read_text().splitlines().index("latency_p90_ms = 1") + 1
+    assert report("--annotations").startswith(f"::error file=weighin.toml,line={line},title=")
+    (run,) = json.loads(report("--sarif", "-"))["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": line}
+    assert place["artifactLocation"]["uri"] == "weighin.toml"
+
+
+def test_a_file_in_a_folder_of_a_repository_has_the_repositorys_path(
+    report: Report, project: Path
+) -> None:
+    (project.parent / ".git").mkdir()
+    assert report("--annotations").startswith("::error file=project/weighin.toml,")
+
+
+def test_a_recorded_waiver_is_told_in_every_shape_and_counts_until_it_expires(
+    report: Report, project: Path
+) -> None:
+    with (project / "weighin.toml").open("a") as file:
+        file.write('waivers = ["ada"]\n')
+    create_dev_keys(project / ".weighin/keys")
+    said = datetime.now(UTC) - timedelta(days=1)
+    body = "weighin: waive latency_p90_ms on pixel-3a it is 2 % of users"
+    comment = Comment(
+        id=1, url="https://g.example/1", author="ada", body=body, created_at=said, updated_at=said
+    )
+    weigh_in = replace(BASE, finished_at=said, started_at=said)
+    opened = open_project(project)
+    save_weigh_in(opened.results("digits-cnn", "3"), weigh_in, {})
+    recorded = record_waivers(opened, weigh_in, [comment], said + timedelta(minutes=1))
+    assert [waiver.by for waiver in recorded.waivers] == ["ada"]
+    assert "Only by waiver: pixel-3a." in report()
+    assert '<skipped message="latency p90' in report("--junit", "-")
+    assert report("--annotations").startswith("::notice file=weighin.toml")
+    assert "WAIVED by `ada` until" in report("--summary")
+    assert "🔴 **WAIVED**" in report("--format", "markdown")
 
 
 def test_annotations_and_summary_together_are_both_there(report: Report) -> None:

@@ -16,7 +16,7 @@ from weighin.gates.statement import Statement
 from weighin.gates.waiver import Waiver
 from weighin.registry.channel import current_release, publish
 from weighin.registry.lock import read_lock
-from weighin.registry.promotion import Policy, fleet_objection, promote, waivers_of
+from weighin.registry.promotion import Policy, fleet_objection, let_go_of, promote
 from weighin.registry.pull import pull
 from weighin.registry.release import custom_of, release_to_json, variant_from_custom
 
@@ -231,12 +231,42 @@ def test_a_comparison_with_an_earlier_release_is_not_let_through(world: "World")
         told = replace(statement, readings=(*statement.readings, reading))
         base = policy_with(world, lets, built=(new,))
         budgets = {"host": (*base.budgets["host"], grows)}
-        pairs = waivers_of(told, replace(base, budgets=budgets, offered=offered))
-        return [check.budget.metric for check, _ in pairs]
+        held = let_go_of(told, replace(base, budgets=budgets, offered=offered))
+        return [check.budget.metric for check, _ in held.now]
 
     assert waived_with(compared) == [grows.metric]
     other = replace(compared, baseline=Baseline(sha256="00" * 32, value=1.0))
     assert waived_with(other) == []
+
+
+def test_promoting_again_does_not_wash_the_waiver_of_a_comparison_off(world: "World") -> None:
+    """Once the file is the release there is nothing to compare it with; the mark must stay."""
+    old, new = world.build(recipe="int8", host=2.0), world.build(recipe="fp16", host=2.0)
+    grows = Budget(metric=Metric.SIZE_VS_RELEASE_PERCENT, at_most=0.0, floor=0.000001)
+    statement = world.statement(new, "host")
+    size = statement.readings[2]
+    assert isinstance(size, Measurement)
+    baseline = Baseline(sha256=old.variant.sha256, value=1.0)
+    larger = replace(size, metric=grows.metric, value=5.0, lower=5.0, upper=5.0, baseline=baseline)
+    proof, _ = world.prove(replace(statement, readings=(*statement.readings, larger)))
+    lets = waiver(world, metric=grows.metric)
+    base = policy_with(world, lets, built=(new,))
+    first = replace(
+        base,
+        budgets={"host": (*base.budgets["host"], grows)},
+        offered=world.publication(old).release,
+    )
+    release = promote([proof], first)
+    assert release.variants[0].approvals[0].waived == (grows.metric.value,)
+    again = replace(first, offered=release)
+    assert promote([proof], again) == release
+    assert promote([proof], replace(again, waivers=())) == release
+    part = FleetPart(name="host", percent=100, devices=("host",))
+    users = Fleet(
+        parts=(part,), source="Play Console", as_of=date(2026, 11, 1), at_least_percent=50
+    )
+    assert promote([proof], replace(again, fleet=users)).variants == ()
+    assert promote([proof], replace(again, waivers=(), offered=None)).variants != ()
 
 
 def test_users_who_get_a_waived_file_do_not_count_as_served(world: "World") -> None:

@@ -5,7 +5,7 @@ evidence is wrong. Waivers let through what people let go; one that does not hol
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +29,9 @@ from weighin.registry.promotion import (
     Proof,
     fleet_objection,
     gaps,
+    let_go_of,
     promote,
     stale,
-    waivers_of,
 )
 from weighin.registry.release import Approval, Release, ReleasedVariant
 
@@ -114,17 +114,23 @@ def _needed(project: Project, name: str, proofs: tuple[Proof, ...]) -> tuple[str
     return (*sorted(variants), *(path.as_posix() for path in data))
 
 
-def _let_through(proofs: tuple[Proof, ...], policy: Policy, release: Release) -> tuple[str, ...]:
+def _let_through(proofs: tuple[Proof, ...], policy: Policy, release: Release) -> Iterator[str]:
     """A sentence for each budget that a release does not hold."""
     offered = {a.evidence_sha256 for v in release.variants for a in v.approvals}
-    return tuple(
-        f"{p.statement.variant.label} on {p.statement.device} did not pass: "
-        f"{check.budget.metric} is {check.outcome} ({check.reason}), waived by {waiver.by} until "
-        f"{waiver.expires_at:%Y-%m-%d}: {waiver.reason}"
-        for p in proofs
-        if p.envelope_sha256 in offered
-        for check, waiver in waivers_of(p.statement, policy)
-    )
+    for proof in proofs:
+        statement, held = proof.statement, let_go_of(proof.statement, policy)
+        about = f"{statement.variant.label} on {statement.device}"
+        if proof.envelope_sha256 not in offered:
+            continue
+        for check, waiver in held.now:
+            yield (
+                f"{about} did not pass: {check.budget.metric} is {check.outcome} "
+                f"({check.reason}), waived by {waiver.by} until {waiver.expires_at:%Y-%m-%d}: "
+                f"{waiver.reason}"
+            )
+        if held.before:
+            metrics = ", ".join(held.before)
+            yield f"{about} was released by a waiver of {metrics}, and stays marked so"
 
 
 def _remember(project: Project, name: str, version: str) -> tuple[str, ...]:

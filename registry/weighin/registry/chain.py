@@ -19,8 +19,8 @@ from weighin.registry.promotion import (
     Proof,
     artifact_objection,
     gaps,
+    let_go_of,
     verdict_of,
-    waivers_of,
 )
 from weighin.registry.release import Release
 from weighin.registry.report_match import report_difference
@@ -78,7 +78,7 @@ def _examine(name: str, facts: Facts) -> Examined:
             *_statement_links(statement, facts),
         ),
         released=_is_released(statement, digest, facts.offered),
-        waivers=waivers_of(statement, facts.policy),
+        waivers=let_go_of(statement, facts.policy).now,
     )
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from weighin.gates.judge import Verdict
 from weighin.gates.statement import Statement
 from weighin.gates.weigh_in import WeighIn
-from weighin.registry.promotion import Policy, Waivers
+from weighin.registry.promotion import Policy
 from weighin.registry.release import Release
+from weighin.registry.waiving import Waivers
 
 if TYPE_CHECKING:
     from weighin.gates.signing import Key

@@ -12,10 +12,10 @@ from weighin.registry.release import Approval, ReleasedVariant
 
 def waiver_links(evidence: tuple[Examined, ...], facts: Facts) -> tuple[Link, ...]:
     """One link, or none where there is nothing to say about waivers."""
-    objections = (*facts.waiver_problems, *_unfounded(evidence, facts))
+    objections = (*facts.waiver_problems, *_unfounded(facts))
     if objections:
         return (Link(name="waivers", state=State.BROKEN, detail="; ".join(objections)),)
-    said = tuple(_said(evidence))
+    said = (*_said(evidence), *_before(evidence, facts))
     return (Link(name="waivers", state=State.NOTE, detail="; ".join(said)),) if said else ()
 
 
@@ -29,19 +29,40 @@ def _said(evidence: tuple[Examined, ...]) -> Iterator[str]:
             )
 
 
-def _unfounded(evidence: tuple[Examined, ...], facts: Facts) -> Iterator[str]:
+def _before(evidence: tuple[Examined, ...], facts: Facts) -> Iterator[str]:
+    """What was waived at the release and cannot be judged again, since it is the release."""
+    said = {one.sha256: {c.budget.metric.value for c, _ in one.waivers} for one in evidence}
+    for variant, approval in _by_waiver(facts):
+        rest = set(approval.waived) - said.get(approval.evidence_sha256, set())
+        if rest:
+            about = f"{variant.label} on {approval.device}"
+            yield f"{about}: was released by a waiver of {', '.join(sorted(rest))}"
+
+
+def _unfounded(facts: Facts) -> Iterator[str]:
     """What the channel offers by a waiver that does not hold any more, or is not here."""
-    holding = {one.sha256 for one in evidence if one.waivers}
     for variant, approval in _by_waiver(facts):
         what = f"'{facts.channel}' offers {variant.label} on {approval.device} by a waiver of "
         metrics = ", ".join(approval.waived)
-        if _expired(approval, facts):
+        until = approval.waived_until
+        if until is None or until <= facts.policy.moment.now:
+            over = "without an end" if until is None else f"that expired on {until:%Y-%m-%d}"
             yield (
-                f"{what}{metrics} that expired on {approval.waived_until:%Y-%m-%d}: waive it "
-                "anew and promote again, or release a version that passes"
+                f"{what}{metrics} {over}: waive it anew and promote again, or release a version "
+                "that passes"
             )
-        elif approval.evidence_sha256 not in holding:
+        elif not all(_covered(metric, approval, facts) for metric in approval.waived):
             yield f"{what}{metrics} that is not here"
+
+
+def _covered(metric: str, approval: Approval, facts: Facts) -> bool:
+    """Whether a waiver of this version that holds is here."""
+    return any(
+        (waiver.model, waiver.version, waiver.metric) == (facts.model, facts.version, metric)
+        and waiver.device in {None, approval.device}
+        and waiver.holds(facts.policy.moment.now)
+        for waiver in facts.policy.waivers
+    )
 
 
 def _by_waiver(facts: Facts) -> Iterator[tuple[ReleasedVariant, Approval]]:
@@ -49,8 +70,3 @@ def _by_waiver(facts: Facts) -> Iterator[tuple[ReleasedVariant, Approval]]:
         return
     for variant in facts.offered.variants:
         yield from ((variant, one) for one in variant.approvals if one.waived)
-
-
-def _expired(approval: Approval, facts: Facts) -> bool:
-    """Whether the waiver that an approval rests on holds no more."""
-    return approval.waived_until is None or approval.waived_until <= facts.policy.moment.now

@@ -12,18 +12,16 @@ from dataclasses import dataclass
 from weighin.gates.belief import Moment, Subject
 from weighin.gates.errors import EvidenceError
 from weighin.gates.fleet import Fleet, of_best, share
-from weighin.gates.judge import Check, Outcome, Verdict, judge
+from weighin.gates.judge import Outcome, Verdict, judge
 from weighin.gates.metric import VS_RELEASE, Budget, Metric
 from weighin.gates.statement import Statement
-from weighin.gates.waiver import Waiver, waived
+from weighin.gates.waiver import Waiver
 from weighin.gates.weigh_in import DataDigest
 from weighin.registry.baseline import applied, believed, regresses
 from weighin.registry.changes import changes
 from weighin.registry.ranking import ranked, upper_end
 from weighin.registry.release import Approval, Release, ReleasedVariant
-
-Waivers = tuple[tuple[Check, Waiver], ...]
-"""What was let go, and by what."""
+from weighin.registry.waiving import LetGo, let_go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +76,12 @@ def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
     _check_plan(tuple(proof.statement for proof in known), policy)
     for proof in known:
         _check(proof.statement, policy)
-    let_go = {p.envelope_sha256: waivers_of(p.statement, policy) for p in known}
-    may = tuple(p for p in known if _passes(p, policy) or let_go[p.envelope_sha256])
+    held = {p.envelope_sha256: let_go_of(p.statement, policy) for p in known}
+    may = tuple(p for p in known if _passes(p, policy) or held[p.envelope_sha256].now)
     if fleet_objection(known, policy) is not None:
         may = ()
-    ranks = _ranks(may, policy, {digest for digest, pairs in let_go.items() if pairs})
-    return Release(model=model, version=version, variants=_variants(may, ranks, let_go))
+    ranks = _ranks(may, policy, {digest for digest, one in held.items() if one.metrics})
+    return Release(model=model, version=version, variants=_variants(may, ranks, held))
 
 
 def verdict_of(statement: Statement, policy: Policy) -> Verdict:
@@ -104,22 +102,26 @@ def verdict_of(statement: Statement, policy: Policy) -> Verdict:
     return judge(subject, budgets, readings, policy.moment)
 
 
-def waivers_of(statement: Statement, policy: Policy) -> Waivers:
-    """What lets a statement through that does not pass: its open checks, each with its waiver.
-
-    Empty if it passes, or if anything stays open. Waivers of another version or plan do not
-    count. Nor does one for a reading that the signed statement does not hold, such as a comparison
-    with a release that the channel no longer offers: nobody looked at that.
-    """
-    mine = (statement.model, statement.version, statement.plan_digest)
-    own = (w for w in policy.waivers if (w.model, w.version, w.plan_digest) == mine)
-    pairs = waived(verdict_of(statement, policy), own, policy.moment.now)
-    seen = set(statement.readings)
-    return pairs if all(set(check.readings) <= seen for check, _ in pairs) else ()
+def let_go_of(statement: Statement, policy: Policy) -> LetGo:
+    """What lets a statement through that does not pass, and what did when it was released."""
+    return let_go(
+        statement,
+        verdict_of(statement, policy),
+        policy.waivers,
+        policy.offered,
+        policy.budgets.get(statement.device, ()),
+        policy.moment.now,
+    )
 
 
 def _passes(proof: Proof, policy: Policy) -> bool:
     return verdict_of(proof.statement, policy).outcome is Outcome.PASS
+
+
+def _served(statement: Statement, policy: Policy) -> Outcome:
+    """The outcome as it counts for users; what was waived when it was released decides nothing."""
+    waived_before = let_go_of(statement, policy).before
+    return Outcome.UNDECIDED if waived_before else verdict_of(statement, policy).outcome
 
 
 def fleet_objection(proofs: Iterable[Proof], policy: Policy) -> str | None:
@@ -132,7 +134,7 @@ def fleet_objection(proofs: Iterable[Proof], policy: Policy) -> str | None:
     if fleet is None or fleet.at_least_percent is None:
         return None
     outcomes = {
-        (p.statement.variant.label, p.statement.device): verdict_of(p.statement, policy).outcome
+        (p.statement.variant.label, p.statement.device): _served(p.statement, policy)
         for p in proofs
     }
     served = share(fleet, of_best(outcomes, policy.budgets.keys()))
@@ -239,12 +241,12 @@ def _ranks(may: tuple[Proof, ...], policy: Policy, by_waiver: Collection[str]) -
 
 
 def _variants(
-    may: tuple[Proof, ...], ranks: Mapping[str, int], let_go: Mapping[str, Waivers]
+    may: tuple[Proof, ...], ranks: Mapping[str, int], held: Mapping[str, LetGo]
 ) -> tuple[ReleasedVariant, ...]:
     by_label = sorted(may, key=lambda p: (p.statement.variant.label, p.statement.device))
     approvals: dict[str, list[Approval]] = {}
     for proof in by_label:
-        approval = _approval(proof, ranks, let_go[proof.envelope_sha256])
+        approval = _approval(proof, ranks, held[proof.envelope_sha256])
         approvals.setdefault(proof.statement.variant.path, []).append(approval)
     variants = {proof.statement.variant.path: proof.statement.variant for proof in by_label}
     return tuple(
@@ -259,13 +261,13 @@ def _variants(
     )
 
 
-def _approval(proof: Proof, ranks: Mapping[str, int], let_go: Waivers) -> Approval:
+def _approval(proof: Proof, ranks: Mapping[str, int], held: LetGo) -> Approval:
     latency_ms = upper_end(proof.statement, Metric.LATENCY_P90_MS)
     return Approval(
         device=proof.statement.device,
         rank=ranks[proof.envelope_sha256],
         evidence_sha256=proof.envelope_sha256,
         latency_p90_us=math.ceil(latency_ms * 1000) if math.isfinite(latency_ms) else None,
-        waived=tuple(sorted(check.budget.metric.value for check, _ in let_go)),
-        waived_until=min((waiver.expires_at for _, waiver in let_go), default=None),
+        waived=held.metrics,
+        waived_until=held.until,
     )

@@ -27,9 +27,12 @@ def test_it_is_a_dozen_lines_that_every_chat_reads_alike(
 ) -> None:
     weigh_in, context = reviewed
     text = to_brief(weigh_in, context=context)
-    lines = text.splitlines()
-    assert len(lines) <= 12
-    assert max(map(len, lines)) <= 300
+    first, blank, *lines = text.splitlines()
+    assert len([first, *lines]) <= 12
+    assert blank == ""
+    assert len({first, *(line.removeprefix("- ") for line in lines)}) == 1 + len(lines)
+    assert all(line.startswith("- ") for line in lines)
+    assert max(map(len, lines)) <= 302
     outside = re.sub(r"`[^`]*`", "", text)
     assert not re.search(r"[<>*_|#\[\]]", outside.replace("://", ""))
     assert text.count("`") % 2 == 0
@@ -46,7 +49,7 @@ def test_the_verdict_comes_first_and_the_address_last(review: Review) -> None:
     weigh_in, context = review("since-release")
     first, *_, last = to_brief(weigh_in, context=context).splitlines()
     assert first.startswith("✅ `digits-cnn v3` may ship on 3 of 4 devices")
-    assert last == "Report: https://reports.example.org/digits-cnn/3/"
+    assert last == "- Report: https://reports.example.org/digits-cnn/3/"
 
 
 def test_of_many_devices_those_that_get_nothing_are_named(review: Review) -> None:
@@ -74,4 +77,4 @@ def test_untrusted_numbers_are_not_even_shown(review: Review) -> None:
 )
 def test_an_address_that_is_none_is_a_name(sample: Sample, address: str) -> None:
     text = to_brief(sample("one-device"), context=Context(report_url=address))
-    assert re.search(r"\nReport: `[^`\n]*`\n$", text)
+    assert re.search(r"\n- Report: `[^`\n]*`\n$", text)

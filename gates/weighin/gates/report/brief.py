@@ -1,9 +1,9 @@
 """The verdict in a few lines, to be pasted into or sent to Slack, Teams or an e-mail.
 
 The three agree on very little: Slack's bold is ``*one star*``, Teams' is two, an e-mail shows
-both as they are; tables, HTML and ``[links](…)`` work in one of them at most. So this uses what
-reads well in all: one fact a line, signs that are characters, names in back quotes, and the
-address as it is on a line of its own. No bold.
+both as they are; tables, HTML and ``[links](…)`` work in one of them at most, and a single line
+break is lost in some. So this uses what reads well in all: the verdict, then a dash and one fact
+a line, signs that are characters, names in back quotes, and the address as it is. No bold.
 
 A stranger's name can ping nobody: it stands in back quotes, and the signs that Slack or Teams would
 obey in it (``@``, ``<``, ``>``) are replaced by look-alikes.
@@ -47,14 +47,13 @@ def to_brief(weigh_in: WeighIn, *, context: Context = PLAIN) -> str:
     """
     head = f"{SIGNS[overall(weigh_in, context)]} {headline(weigh_in, context, _name)}"
     lines = [
-        head,
         *_warnings(weigh_in, context),
         *_devices(weigh_in, context),
         *_changed(weigh_in, context),
     ]
     if context.report_url:
         lines.append(f"Report: {_address(context.report_url)}")
-    return "\n".join(_short(line) for line in lines) + "\n"
+    return "\n".join([_short(head), "", *(f"- {_short(line)}" for line in lines)]) + "\n"
 
 
 def _devices(weigh_in: WeighIn, context: Context) -> list[str]:

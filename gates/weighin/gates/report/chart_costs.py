@@ -149,13 +149,11 @@ def _words(cost: Cost) -> str:
 def _panel(place: int, costs: Sequence[Cost], shown: LimitedAxis, order: list[str]) -> Spec:
     axis, limit = shown.axis, shown.limit
     words = METRIC_WORDS[costs[0].reading.metric]
-    spread = [_row(cost, axis) for cost in costs if cost.spread]
-    single = [_row(cost, axis) for cost in costs if not cost.spread]
-    layers = [
-        *(_plain_layers(place, single, axis) if single else []),
-        *(_spread_layers(place, spread) if spread else []),
-        *([] if limit is None else [budget_line("x", limit, f"budget{place}")]),
+    drawn = [
+        *_over([one for one in costs if not one.spread], axis, _plain_layers(place, axis)),
+        *_over([one for one in costs if one.spread], axis, _spread_layers(place)),
     ]
+    lines = [] if limit is None else [budget_line("x", limit, f"budget{place}")]
     side: Spec | None = {"title": None, "domain": False, "ticks": False} if place == 0 else None
     scale: Spec = {"domain": order}
     return {
@@ -165,8 +163,14 @@ def _panel(place: int, costs: Sequence[Cost], shown: LimitedAxis, order: list[st
             "x": channel(f"{words.name}, {words.unit}", axis, ticks=3),
             "y": {"field": "number", "type": "ordinal", "scale": scale, "axis": side},
         },
-        "layer": layers,
+        "layer": [*drawn, *lines],
     }
+
+
+def _over(costs: Sequence[Cost], axis: Axis, layers: list[Spec]) -> list[Spec]:
+    """The layers with these as their data, in one; none if there are none."""
+    rows: Spec = {"values": [_row(cost, axis) for cost in costs]}
+    return [{"data": rows, "layer": layers}] if costs else []
 
 
 def _row(cost: Cost, axis: Axis) -> dict[str, object]:
@@ -183,9 +187,8 @@ def _row(cost: Cost, axis: Axis) -> dict[str, object]:
     }
 
 
-def _plain_layers(place: int, rows: list[dict[str, object]], axis: Axis) -> list[Spec]:
+def _plain_layers(place: int, axis: Axis) -> list[Spec]:
     """Bars from zero, or dots where the axis has no zero; the interval on top."""
-    data: Spec = {"values": rows}
     key: Spec = {"description": {"field": "key", "type": "nominal"}, "color": _colour()}
     if axis.kind == "log":
         mark: Spec = {"type": "point", "filled": True, "size": 26, "opacity": 1}
@@ -206,12 +209,11 @@ def _plain_layers(place: int, rows: list[dict[str, object]], axis: Axis) -> list
         "mark": {"type": "rule", **SILENT},
         "encoding": {"x": {"field": "lower"}, "x2": {"field": "upper"}, "color": _colour()},
     }
-    return [{"data": data, **value}, {"data": data, **interval}]
+    return [value, interval]
 
 
-def _spread_layers(place: int, rows: list[dict[str, object]]) -> list[Spec]:
+def _spread_layers(place: int) -> list[Spec]:
     """A line over nearly all runs, a box over the middle half, ticks at three percentiles."""
-    data: Spec = {"values": rows}
     whisker: Spec = {"x": {"field": "p05"}, "x2": {"field": "p99"}, "color": _colour()}
     box: Spec = {
         "x": {"field": "p25"},
@@ -227,12 +229,11 @@ def _spread_layers(place: int, rows: list[dict[str, object]]) -> list[Spec]:
             ("top", "p99", 5, INK),
         )
     ]
-    layers: list[Spec] = [
+    return [
         {"name": f"whisker{place}", "mark": {"type": "rule", **SILENT}, "encoding": whisker},
         {"name": f"box{place}", "mark": {"type": "bar", "height": 8}, "encoding": box},
         *ticks,
     ]
-    return [{"data": data, **layer} for layer in layers]
 
 
 def _tick(name: str, field: str, height: int, colour: str) -> Spec:

@@ -34,6 +34,7 @@ _LINE = re.compile(
     r'<line transform="translate\(([-\d.e]+),([-\d.e]+)\)"'
     r'(?: x2="([-\d.e]+)")?(?: y2="([-\d.e]+)")?'
 )
+_TEXT = re.compile(r'(<text[^>]*?) transform="translate\(([-\d.e]+),([-\d.e]+)\)"(?=[ >])')
 _GROUP = re.compile(r'(<g class="[\w-]+")>((?:<path[^>]*/>|<text[^>]*>[^<]*</text>)+)</g>')
 _MARK = re.compile(r"<(?:path|text) ")
 _INHERITED = ("fill", "stroke", "stroke-dasharray", "text-anchor")
@@ -61,6 +62,7 @@ def _slim(svg: str) -> str:
     svg = _NOISE.sub("", _EMPTY.sub("", svg))
     svg = _CLASS.sub(lambda found: f'class="{found["layer"] or found["role"]}"', svg)
     svg = _LINE.sub(_as_path, svg)
+    svg = _TEXT.sub(r'\1 x="\2" y="\3"', svg)
     svg = _GROUP.sub(_hoisted, svg)
     svg = _ATTRIBUTE.sub(lambda found: _DECIMALS.sub(_rounded, found[0]), svg)
     return re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)

@@ -181,7 +181,7 @@ def _files(changes: Changes) -> str:
     )
     told = (
         (lost, f"{count(lost, 'device')} lost"),
-        (won, f"{count(won, 'device')} won"),
+        (won, f"{count(won, 'device')} gained"),
         (other, f"another file on {other}"),
     )
     words = ", ".join(words for number, words in told if number) or "the same files"

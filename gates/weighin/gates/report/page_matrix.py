@@ -14,6 +14,7 @@ from weighin.gates.report.page_parts import (
     amount,
     css_class,
     ends_and_origin,
+    number,
     numbered,
     rows_looked_at,
     section,
@@ -97,7 +98,8 @@ def _found(check: Check) -> Html:
         return tag("small", check.reason)
     words = check.objection or applied(check)
     more = NOTHING if words is None else tag("small", words)
-    value = amount(check.budget.metric, reading.value, limit)
+    unit = METRIC_WORDS[check.budget.metric].unit
+    value = join(number(reading.value, limit), Html("&nbsp;"), unit)
     return join(value, tag("small", ends_and_origin(reading, limit)), more)
 
 

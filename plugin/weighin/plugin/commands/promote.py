@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weighin.gates.errors import ConfigError
+from weighin.gates.plain import plain
 from weighin.plugin.console import say, say_json, warn
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _merged(args: argparse.Namespace) -> int:
     for one in merged:
         _warn(one.promotion.notes if one.promotion is not None else ())
         if one.refused:
-            warn(f"weighin: {one.model}/{one.version}: {one.refused}")
+            warn(plain(f"weighin: {one.model}/{one.version}: {one.refused}"))
     if args.json:
         say_json([_to_json(one) for one in merged])
     elif not merged:
@@ -88,22 +89,29 @@ def _merged(args: argparse.Namespace) -> int:
 
 def _warn(notes: Iterable[str]) -> None:
     for note in notes:
-        warn(f"weighin: {note}")
+        warn(plain(f"weighin: {note}"))
 
 
 def _say(project: "Project", name: str, version: str, promotion: "Promotion | None") -> None:
+    named = _named(name, version)
     if promotion is None or not promotion.release.variants:
         nothing = "nothing may be released" if promotion is not None else "it is refused"
-        say(f"{name}/{version}: {nothing}, so nothing was")
+        say(f"{named}: {nothing}, so nothing was")
         return
     release, what = promotion.release, "is released" if promotion.changed else "was released before"
-    say(f"{name}/{version} {what} in channel '{project.config.channel.name}':")
+    say(f"{named} {what} in channel '{project.config.channel.name}':")
     for device in release.devices:
         best = release.best_for(device)
         approval = best.approval_for(device) if best else None
         waived = f"  WAIVED: {', '.join(approval.waived)}" if approval and approval.waived else ""
         say(f"  {device:<16} {best.label if best else '-'}{waived}")
     say(f"channel: {project.channel}")
+
+
+def _named(name: str, version: str) -> str:
+    """A version whose name anybody made up: plain, and no command to a CI system that reads it."""
+    text = plain(f"{name}/{version}")
+    return f"'{text}'" if text.startswith(":") else text
 
 
 def _to_json(one: "Merged") -> dict[str, object]:

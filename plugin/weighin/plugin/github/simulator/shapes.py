@@ -8,6 +8,7 @@ import base64
 import zlib
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from weighin.plugin.github.simulator.hosted import Hosted
 
@@ -89,7 +90,7 @@ def page_of(base: str) -> str:
 
 def user(login: str, base: str) -> dict[str, Any]:
     """``simple-user``."""
-    number, url = user_id(login), f"{base}/users/{login}"
+    number, url = user_id(login), f"{base}/users/{quote(login)}"
     links = {name: url + tail for name, tail in _USER_LINKS.items()}
     return {
         "login": login,
