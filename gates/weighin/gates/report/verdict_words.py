@@ -147,7 +147,7 @@ def headline(
     if context.untrusted:
         return (
             f"{name} is undecided: {spell(context.untrusted)}. "
-            "The numbers below are claims and decide nothing."
+            "Its numbers are claims and decide nothing."
         )
     waived_on = only_by_waiver(weigh_in, context)
     named = f"{', '.join(map(spell, waived_on[:5]))}{' and more' if waived_on[5:] else ''}"
