@@ -323,12 +323,7 @@ def fork_of(stage: Stage, *, toml: str = TOML, commits: bool = True) -> Fork:
         (kept / "report.json").write_bytes(bundle.report)
     sha = theirs.commit("patch")
     forked = stage.hub.world.host("mallory/app", bare, fork_of="octo/app")
-    number = (
-        stage.hub.open_pull(stage.hosted, forked, "patch")
-        if hasattr(stage.hub, "open_pull")
-        else open_pull(stage, forked, sha)
-    )
-    return Fork(number=number, sha=sha, bundle=bundle)
+    return Fork(number=open_pull(stage, forked, sha), sha=sha, bundle=bundle)
 
 
 def open_pull(stage: Stage, forked: Hosted, sha: str) -> int:
@@ -438,6 +433,26 @@ def test_a_weighin_toml_that_is_none_is_data_like_any_other(stage: Stage, toml: 
     done = stage.report(fork.number, fork.sha, fork.bundle)
     assert done.state == "open"
     assert "weighin.toml" in stage.comments()[0]
+
+
+def test_without_a_trusted_key_nobody_is_believed(stage: Stage) -> None:
+    stage.home.keep(make_weigh_in({"host": "pass", "pixel-4": "pass"}))
+    fork = fork_of(stage)
+    (stage.home.root / "keys" / "evidence.pub.json").unlink()
+    done = stage.report(fork.number, fork.sha, fork.bundle)
+    assert done.conclusion is Conclusion.FAILURE
+    assert "nobody's signature counts" in stage.comments()[0]
+
+
+def test_what_came_into_the_base_branch_another_way_opens_nothing(stage: Stage) -> None:
+    stage.home.keep(make_weigh_in(FATES))
+    first = stage.review()
+    stage.home.server("update-ref", "refs/heads/main", first.commit)
+    stage.home.server("update-ref", "-d", "refs/heads/weighin/digits/v3")
+    stage.hosted.pulls.clear()
+    left: list[Reviewed] = []
+    assert stage.writes(lambda: left.append(stage.review())) == []
+    assert left[0].state == "merged"
 
 
 def test_no_such_pull_request_is_an_error(stage: Stage) -> None:
