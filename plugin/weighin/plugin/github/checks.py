@@ -6,14 +6,15 @@ back. So the rest follows in updates, and an update sends only those that are no
 What this module does not do: it knows no pull request; ``connection`` does.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from weighin.gates.errors import GitHubError
 from weighin.plugin.github import rows
 from weighin.plugin.github.records import Annotation, CheckRun, KnownCheck, Status
 from weighin.plugin.github.refusals import Ask
-from weighin.plugin.github.talk import Talk, path_of
+from weighin.plugin.github.talk import Talk, parsed, path_of
 
 _CHECKS = "checks"
 _STATUSES = "statuses"
@@ -44,21 +45,24 @@ class Checks:
         path = self.root + path_of("commits", sha, "check-runs")
         found: dict[str, KnownCheck] = {}
         listed = self.talk.pages(ask, path, params, key="check_runs")
-        for row in sorted(listed, key=lambda row: int(row["id"])):
-            app = row["app"] or {}
-            if self.app and app.get("slug") not in (None, self.app):
-                continue
-            count = row["output"].get("annotations_count", 0)
-            notes = self._annotations(row["id"]) if count else []
-            known = rows.known_check_of(row, notes)
+        for row in sorted(listed, key=lambda row: str(row.get("id")).zfill(20)):
+            known = parsed(ask, self._known_of, row)
             if known is not None:
-                found[row["name"]] = known
+                found[known.check.name] = known
         return list(found.values())
+
+    def _known_of(self, row: Mapping[str, Any]) -> KnownCheck | None:
+        app = row["app"] or {}
+        if self.app and app.get("slug") not in (None, self.app):
+            return None
+        count = row["output"].get("annotations_count", 0)
+        return rows.known_check_of(row, self._annotations(row["id"]) if count else [])
 
     def _annotations(self, check_id: int) -> list[Annotation]:
         ask = self.ask(f"read the annotations of check run {check_id}", f"{_CHECKS}: read")
         path = self.root + path_of("check-runs", check_id, "annotations")
-        return [rows.annotation_of(row) for row in self.talk.pages(ask, path)]
+        listed = self.talk.pages(ask, path)
+        return [parsed(ask, rows.annotation_of, row) for row in listed]
 
     def create(self, sha: str, check: CheckRun) -> int:
         """Write a finished check run, all of its annotations included."""
@@ -68,7 +72,7 @@ class Checks:
         fields = {"head_sha": sha, **rows.check_fields(check, first)}
         path = self.root + path_of("check-runs")
         check_id = self.talk.write_once(
-            lambda: int(self.talk.write(ask, path, fields)["id"]),
+            lambda: parsed(ask, _id_of, self.talk.write(ask, path, fields)),
             lambda: self._written(sha, check),
         )
         if len(check.annotations) > len(first):
@@ -85,16 +89,22 @@ class Checks:
     def update(self, check_id: int, check: CheckRun) -> None:
         """Replace a check run's outcome and text, and add the annotations that are missing."""
         self._may_write(check)
+        # After a doubt it is read anew which annotations are missing.
+        self.talk.write_once(lambda: self._complete(check_id, check), lambda: None)
+
+    def _complete(self, check_id: int, check: CheckRun) -> bool:
         ask = self.ask(f"change the check run {check.name!r}", f"{_CHECKS}: write")
         path = self.root + path_of("check-runs", check_id)
         there = set(self._annotations(check_id)) if check.annotations else set[Annotation]()
         missing = [row for row in check.annotations if row not in there]
         for part in _parts(missing):
-            if self.talk.change(ask, path, rows.check_fields(check, part)) is None:
+            fields = rows.check_fields(check, part)
+            if self.talk.change(ask, path, fields, repeatable=not part) is None:
                 raise GitHubError(
                     f"GitHub no longer has the check run {check_id} ({check.name!r}). "
                     "Run the same command again: it writes a new one."
                 )
+        return True
 
     def _may_write(self, check: CheckRun) -> None:
         if not self.writes_checks:
@@ -107,13 +117,18 @@ class Checks:
         """The newest status of each context on a commit."""
         ask = self.ask(f"read the statuses of commit {sha}", f"{_STATUSES}: read")
         path = self.root + path_of("commits", sha, "status")
-        return [rows.status_of(row) for row in self.talk.pages(ask, path, key="statuses")]
+        listed = self.talk.pages(ask, path, key="statuses")
+        return [parsed(ask, rows.status_of, row) for row in listed]
 
     def set_status(self, sha: str, status: Status) -> None:
         """Write a commit status; the newest of a context counts, so twice is as good as once."""
         ask = self.ask(f"set the status {status.context!r} of commit {sha}", f"{_STATUSES}: write")
         path = self.root + path_of("statuses", sha)
-        self.talk.write(ask, path, rows.status_fields(status), repeatable=True)
+        self.talk.note(ask, path, rows.status_fields(status))
+
+
+def _id_of(row: Mapping[str, Any]) -> int:
+    return int(row["id"])
 
 
 def _parts(missing: Sequence[Annotation]) -> list[Sequence[Annotation]]:

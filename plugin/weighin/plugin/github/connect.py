@@ -25,7 +25,7 @@ from weighin.plugin.github.refusals import Ask
 from weighin.plugin.github.talk import Talk, new_session, path_of
 from weighin.plugin.github.transport import checked_api
 
-_FULL_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
+_FULL_NAME = re.compile(r"[\w-]+/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 _BOT = "[bot]"
 _JWT_S = 540
 

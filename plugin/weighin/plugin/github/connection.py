@@ -7,7 +7,6 @@ What this module does not do: it keeps nothing between calls, and decides nothin
 """
 
 import base64
-import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from weighin.plugin.github.records import (
     Status,
 )
 from weighin.plugin.github.refusals import Ask
-from weighin.plugin.github.talk import Talk, path_of
+from weighin.plugin.github.talk import Talk, parsed, path_of
 
 _CONTENTS = "contents: read"
 _READS = "pull-requests: read"
@@ -80,7 +79,7 @@ class GitHubRepository:
         """A branch, or ``None``."""
         ask = self._ask(f"read the branch {name!r}", _CONTENTS)
         row = self._talk.find(ask, self._root + path_of("branches", name))
-        return None if row is None else rows.branch_of(row)
+        return None if row is None else parsed(ask, rows.branch_of, row)
 
     def file_at(self, path: str, ref: str) -> bytes | None:
         """A file's content at a commit, up to 100 MB; ``None`` if there is no such file."""
@@ -88,24 +87,25 @@ class GitHubRepository:
         at = self._root + path_of("contents", path)
         row = self._talk.find(ask, at, {"ref": ref})
         # A folder is a list; a link and a submodule have no content.
-        if not isinstance(row, dict) or row.get("type") != "file":
+        if row is None or isinstance(row, list) or parsed(ask, _type_of, row) != "file":
             return None
         if row.get("encoding") != "base64":
-            row = self._talk.read(ask, self._root + path_of("git", "blobs", row["sha"]))
-        return _decoded(ask, row)
+            row = self._talk.read(ask, self._root + path_of("git", "blobs", str(row.get("sha"))))
+        return parsed(ask, _content_of, row)
 
     def pull(self, number: int) -> PullRequest | None:
         """One pull request, or ``None``."""
         ask = self._ask(f"read pull request {number}", _READS)
         row = self._talk.find(ask, self._root + path_of("pulls", number))
-        return None if row is None else rows.pull_of(row)
+        return None if row is None else parsed(ask, rows.pull_of, row)
 
     def pulls_of(self, head_branch: str) -> Sequence[PullRequest]:
         """Every pull request of a branch of this repository, newest first, closed ones too."""
         ask = self._ask(f"list the pull requests of {head_branch!r}", _READS)
         owner = self._full_name.split("/", 1)[0]
         params = {"state": "all", "head": f"{owner}:{head_branch}", "direction": "desc"}
-        pulls = map(rows.pull_of, self._talk.pages(ask, self._root + "/pulls", params))
+        listed = self._talk.pages(ask, self._root + "/pulls", params)
+        pulls = [parsed(ask, rows.pull_of, row) for row in listed]
         # An older GitHub ignores a head that it cannot read, and lists everything.
         return [row for row in pulls if row.head_branch == head_branch and not self._fork(row)]
 
@@ -115,9 +115,10 @@ class GitHubRepository:
     def open_pull(self, *, head: str, base: str, title: str, body: str) -> PullRequest:
         """Open a pull request."""
         ask = self._ask(f"open a pull request of {head!r} into {base!r}", _WRITES)
+        path = self._root + "/pulls"
         fields = {"head": head, "base": base, "title": title, "body": body}
         return self._talk.write_once(
-            lambda: rows.pull_of(self._talk.write(ask, self._root + "/pulls", fields)),
+            lambda: parsed(ask, rows.pull_of, self._talk.write(ask, path, fields)),
             lambda: self._open_one(head, base),
         )
 
@@ -141,20 +142,21 @@ class GitHubRepository:
                 f"GitHub could not {ask.doing}: it is not there, or the token of {ask.token} may "
                 f"not write it; it needs the permission {_WRITES!r}."
             )
-        return rows.pull_of(row)
+        return parsed(ask, rows.pull_of, row)
 
     def comments(self, number: int) -> Iterator[Comment]:
         """Every comment on a pull request, oldest first; fetched page by page as asked for."""
         ask = self._ask(f"read the comments on pull request {number}", _READS)
         path = self._root + path_of("issues", number, "comments")
-        return map(rows.comment_of, self._talk.pages(ask, path))
+        for row in self._talk.pages(ask, path):
+            yield parsed(ask, rows.comment_of, row)
 
     def add_comment(self, number: int, body: str) -> Comment:
         """Write a comment."""
         ask = self._ask(f"comment on pull request {number}", _WRITES)
         path = self._root + path_of("issues", number, "comments")
         return self._talk.write_once(
-            lambda: rows.comment_of(self._talk.write(ask, path, {"body": body})),
+            lambda: parsed(ask, rows.comment_of, self._talk.write(ask, path, {"body": body})),
             lambda: self._same_comment(number, body),
         )
 
@@ -168,7 +170,7 @@ class GitHubRepository:
         ask = self._ask(f"change comment {comment_id}", _WRITES)
         path = self._root + path_of("issues", "comments", comment_id)
         row = self._talk.change(ask, path, {"body": body})
-        return None if row is None else rows.comment_of(row)
+        return None if row is None else parsed(ask, rows.comment_of, row)
 
     def delete_comment(self, comment_id: int) -> None:
         """Remove a comment; one that is gone already is no error."""
@@ -213,10 +215,9 @@ class GitHubRepository:
         return Ask(doing=f"{doing} in {self._full_name}", needs=needs, token=self._identity.token)
 
 
-def _decoded(ask: Ask, row: Mapping[str, Any]) -> bytes:
-    try:
-        return base64.b64decode(row["content"])
-    except (KeyError, TypeError, binascii.Error) as error:
-        raise GitHubError(
-            f"GitHub's answer cannot be decoded when asked to {ask.doing}."
-        ) from error
+def _type_of(row: Mapping[str, Any]) -> str:
+    return str(row["type"])
+
+
+def _content_of(row: Mapping[str, Any]) -> bytes:
+    return base64.b64decode(row["content"])

@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
-_LIMITED = (403, 429)
+_FORBIDDEN = 403
+_TOO_MANY = 429
 _BROKEN = (500, 502, 503, 504)
 _MINUTE_S = 60.0
 
@@ -91,8 +92,8 @@ class Reply:
 
     def limited(self) -> bool:
         """Whether a limit refused the call, so that it was not carried out."""
-        if self.status not in _LIMITED:
-            return False
+        if self.status != _FORBIDDEN:
+            return self.status == _TOO_MANY
         spent = self.headers.get("x-ratelimit-remaining") == "0"
         return spent or "retry-after" in self.headers or "rate limit" in self.message().lower()
 

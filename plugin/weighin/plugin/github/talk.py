@@ -17,6 +17,7 @@ from github3 import exceptions
 from github3.session import GitHubSession
 from github3.structs import GitHubIterator
 
+from weighin.gates.errors import GitHubError
 from weighin.plugin.github.authority import Authority
 from weighin.plugin.github.patience import Clock, Patience, Reply
 from weighin.plugin.github.refusals import (
@@ -28,7 +29,7 @@ from weighin.plugin.github.refusals import (
     unreadable,
 )
 from weighin.plugin.github.transport import (
-    REPEAT_HEADER,
+    ONCE_HEADER,
     ElsewhereError,
     PatientAdapter,
     never_sent,
@@ -58,8 +59,27 @@ def new_session(api: str, *, clock: Clock, patience: Patience) -> Any:
 
 
 def path_of(*parts: str | int) -> str:
-    """A path whose parts may hold anything, slashes too."""
+    """A path whose parts may hold slashes and anything else.
+
+    Raises:
+        GitHubError: a part would lead somewhere else.
+    """
+    for part in parts:
+        if str(part) in ("", ".", ".."):
+            raise GitHubError(f"GitHub cannot be asked for something that is called {part!r}.")
     return "".join(f"/{quote(str(part), safe='')}" for part in parts)
+
+
+def parsed(ask: Ask, parse: Callable[[Any], _Found], row: Any) -> _Found:
+    """An answer's row as a record.
+
+    Raises:
+        GitHubError: what must be in it is not.
+    """
+    try:
+        return parse(row)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise unreadable(ask) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +122,7 @@ class Talk:
             key: The list's name, if it is within an object.
         """
         self.authority.refresh(self.session)
-        rows = GitHubIterator(
+        rows: Any = GitHubIterator(
             -1, self.session.base_url + path, dict, self.session, dict(params or {}), list_key=key
         )
         while True:
@@ -116,19 +136,35 @@ class Talk:
 
     def _page_error(self, ask: Ask, error: Exception) -> Exception:
         if isinstance(error, exceptions.TransportError):
-            return self._lost(ask, error.exception, in_writing=False)
+            return self._lost(ask, error.exception, once=False)
         response = getattr(error, "response", None)
         reply = reply_of(response) if response is not None else Reply(status=200)
         return unreadable(ask) if reply.status < 300 else refusal(ask, reply)
 
-    def change(self, ask: Ask, path: str, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Change one thing; ``None`` if it is not there. Harmless twice."""
-        reply = self._call(ask, "PATCH", path, fields=fields, fine=_GONE)
+    def change(
+        self, ask: Ask, path: str, fields: Mapping[str, Any], *, repeatable: bool = True
+    ) -> dict[str, Any] | None:
+        """Change one thing; ``None`` if it is not there.
+
+        Args:
+            ask: The call in words.
+            path: Below the API's address.
+            fields: What to set.
+            repeatable: Whether doing it twice is as good as once.
+
+        Raises:
+            InDoubt: it is not repeatable, and may have been carried out or not.
+        """
+        reply = self._call(ask, "PATCH", path, fields=fields, fine=_GONE, repeatable=repeatable)
         return None if reply.status in _GONE else _object(ask, reply)
 
     def remove(self, ask: Ask, path: str) -> None:
         """Remove one thing; one that is gone is no error."""
         self._call(ask, "DELETE", path, fine=_GONE)
+
+    def note(self, ask: Ask, path: str, fields: Mapping[str, Any]) -> None:
+        """Post something that is as good twice as once, and whose answer nobody needs."""
+        self._call(ask, "POST", path, fields=fields)
 
     def write(
         self, ask: Ask, path: str, fields: Mapping[str, Any], *, repeatable: bool = False
@@ -171,26 +207,26 @@ class Talk:
         params: Mapping[str, str] | None = None,
         fields: Mapping[str, Any] | None = None,
         fine: Sequence[int] = (),
-        repeatable: bool = False,
+        repeatable: bool = True,
     ) -> Reply:
         self.authority.refresh(self.session)
         url = self.session.base_url + path
-        marks = {REPEAT_HEADER: "1"} if repeatable else None
+        marks = None if repeatable else {ONCE_HEADER: "1"}
         try:
             response = self.session.request(method, url, params=params, json=fields, headers=marks)
         except requests.RequestException as error:
-            raise self._lost(ask, error, in_writing=method == "POST") from error
+            raise self._lost(ask, error, once=not repeatable) from error
         reply = reply_of(response)
         if reply.status < 300 or reply.status in fine:
             return reply
-        if method == "POST" and reply.broken():
+        if not repeatable and reply.broken():
             raise in_doubt(ask, f"status {reply.status}")
         raise refusal(ask, reply)
 
-    def _lost(self, ask: Ask, error: BaseException, *, in_writing: bool) -> Exception:
+    def _lost(self, ask: Ask, error: BaseException, *, once: bool) -> Exception:
         if isinstance(error, ElsewhereError):
             return refusal(ask, Reply(status=302))
-        if in_writing and not never_sent(error):
+        if once and not never_sent(error):
             return in_doubt(ask, type(error).__name__)
         return unreachable(ask, urlsplit(self.session.base_url).netloc, type(error).__name__)
 

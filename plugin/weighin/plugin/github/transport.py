@@ -15,9 +15,8 @@ from weighin.gates.errors import GitHubError
 from weighin.plugin.github.patience import Clock, Patience, Reply, pause_s
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_REPEATABLE = ("GET", "PATCH", "PUT", "DELETE")
 _PORTS = {"http": 80, "https": 443}
-REPEAT_HEADER = "X-Weighin-Repeatable"
+ONCE_HEADER = "X-Weighin-Once"
 
 
 class ElsewhereError(requests.exceptions.InvalidURL):
@@ -50,8 +49,8 @@ def checked_api(api: str) -> str:
 class PatientAdapter(HTTPAdapter):
     """Sends to one server only; waits out limits and short failures.
 
-    A POST is sent again only if it certainly was not carried out: a limit refused it, or the
-    connection never came about; or if its sender marked it as harmless twice.
+    What its sender marked with ``ONCE_HEADER`` (taken off here) is sent again only if it certainly
+    was not carried out: a limit refused it, or the connection never came about.
     """
 
     def __init__(self, api: str, *, clock: Clock, patience: Patience) -> None:
@@ -69,7 +68,7 @@ class PatientAdapter(HTTPAdapter):
         """
         if _origin(urlsplit(request.url or "")) != self._origin:
             raise ElsewhereError("an answer led to another server; nothing was sent there")
-        repeatable = request.headers.pop(REPEAT_HEADER, None) or request.method in _REPEATABLE
+        repeatable = request.headers.pop(ONCE_HEADER, None) is None
         kwargs["timeout"] = (self._patience.answer_s, self._patience.answer_s)
         waited, attempt = 0.0, 0
         while True:

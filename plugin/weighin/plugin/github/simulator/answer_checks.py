@@ -93,10 +93,11 @@ def _check_of(asked: Asked) -> CheckRow:
 def list_annotations(asked: Asked) -> Answer:
     """``GET …/check-runs/{id}/annotations``."""
     row = _check_of(asked)
-    shown = [
-        shapes_checks.annotation(asked.hosted, row, held, asked.base) for held in row.annotations
-    ]
-    return paged(asked.call, shown)
+    return paged(
+        asked.call,
+        row.annotations,
+        lambda held: shapes_checks.annotation(asked.hosted, row, held, asked.base),
+    )
 
 
 def list_checks(asked: Asked) -> Answer:
@@ -110,8 +111,12 @@ def list_checks(asked: Asked) -> Answer:
     if "app_id" in query:
         rows = [row for row in rows if str(row.author.app_id) == query["app_id"]]
     rows.sort(key=lambda row: -row.id)
-    shown = [shapes_checks.check(asked.hosted, row, asked.base) for row in rows]
-    return paged(asked.call, shown, key="check_runs")
+    return paged(
+        asked.call,
+        rows,
+        lambda row: shapes_checks.check(asked.hosted, row, asked.base),
+        key="check_runs",
+    )
 
 
 def _commit_of(asked: Asked) -> str:
@@ -149,8 +154,12 @@ def combined_status(asked: Asked) -> Answer:
     """``GET …/commits/{ref}/status``: the newest of each context."""
     sha, repo = _commit_of(asked), f"{asked.base}/repos/{asked.hosted.full_name}"
     latest = {row.context: row for row in asked.hosted.statuses if row.sha == sha}
-    rows = [shapes_checks.simple_status(asked.hosted, row, asked.base) for row in latest.values()]
-    page = paged(asked.call, rows, key="statuses")
+    page = paged(
+        asked.call,
+        list(latest.values()),
+        lambda row: shapes_checks.simple_status(asked.hosted, row, asked.base),
+        key="statuses",
+    )
     content: dict[str, Any] = {
         **page.content,
         "state": shapes_checks.worst([row.state for row in latest.values()]),

@@ -14,7 +14,7 @@ def list_comments(asked: Asked) -> Answer:
     """``GET …/issues/{number}/comments``, oldest first."""
     number = pull_of(asked).number
     rows = [row for row in asked.hosted.comments.values() if row.number == number]
-    return paged(asked.call, [shapes_pull.comment(asked.hosted, row, asked.base) for row in rows])
+    return paged(asked.call, rows, lambda row: shapes_pull.comment(asked.hosted, row, asked.base))
 
 
 def add_comment(asked: Asked) -> Answer:

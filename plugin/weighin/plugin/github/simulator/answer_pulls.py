@@ -27,7 +27,7 @@ def list_pulls(asked: Asked) -> Answer:
     rows = [row for row in rows if state in ("all", row.state)]
     rows.sort(key=lambda row: row.number, reverse=query.get("direction", "desc") != "asc")
     return paged(
-        asked.call, [shapes_pull.pull_simple(asked.hosted, row, asked.base) for row in rows]
+        asked.call, rows, lambda row: shapes_pull.pull_simple(asked.hosted, row, asked.base)
     )
 
 

@@ -5,6 +5,7 @@ What this module does not do: it changes nothing; branches move by git alone.
 
 import base64
 from typing import Any
+from urllib.parse import quote
 
 from weighin.plugin.github.simulator import shapes, shapes_pull
 from weighin.plugin.github.simulator.asked import Asked
@@ -66,8 +67,8 @@ def blob(asked: Asked) -> Answer:
 
 def _content(asked: Asked, entry: Entry, path: str, ref: str, *, list_only: bool) -> dict[str, Any]:
     repo = f"{asked.base}/repos/{asked.hosted.full_name}"
-    page = f"{shapes.page_of(asked.base)}/{asked.hosted.full_name}/blob/{ref}/{path}"
-    url, git = f"{repo}/contents/{path}?ref={ref}", f"{repo}/git/blobs/{entry.sha}"
+    page = f"{shapes.page_of(asked.base)}/{asked.hosted.full_name}/blob/{quote(ref)}/{quote(path)}"
+    url, git = f"{repo}/contents/{quote(path)}?ref={quote(ref)}", f"{repo}/git/blobs/{entry.sha}"
     data = asked.hosted.git.blob(entry.sha) if entry.kind == "blob" else None
     shown: dict[str, Any] = {
         "name": path.rsplit("/", 1)[-1],

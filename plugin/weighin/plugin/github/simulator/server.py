@@ -116,6 +116,25 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, simulator: GitHubSimulator) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.simulator = simulator
+        self._open: set[socket.socket] = set()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept somebody, and remember the connection."""
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget a connection that ends."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """End the connections that are kept alive too."""
+        super().server_close()
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no news; anything else is."""
@@ -128,15 +147,19 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Server
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the observer is told."""
 
+    @property
+    def _simulator(self) -> GitHubSimulator:
+        server: Any = self.server
+        return server.simulator  # type: ignore[no-any-return]
+
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         call = self._call(body)
-        simulator = self.server.simulator
+        simulator = self._simulator
         known = call.path.startswith(simulator.prefix)
         local = replace(call, path=call.path.removeprefix(simulator.prefix))
         said = simulator.answer(local) if known else refused(404, "Not Found").answer
@@ -161,8 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _base(self) -> str:
         # A proxy in front is named by the Host header, so that links lead through it.
-        host = self.headers.get("Host") or urlsplit(self.server.simulator.url).netloc
-        return f"http://{host}{self.server.simulator.prefix}"
+        host = self.headers.get("Host") or urlsplit(self._simulator.url).netloc
+        return f"http://{host}{self._simulator.prefix}"
 
     def _send(self, said: Answer) -> None:
         body = said.encoded()
@@ -170,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not body:
             headers.pop("Content-Type")
         self.send_response_only(said.status)
-        self.send_header("Date", format_datetime(self.server.simulator.world.now(), usegmt=True))
+        self.send_header("Date", format_datetime(self._simulator.world.now(), usegmt=True))
         for name, text in headers.items():
             self.send_header(name, text)
         if said.status not in (204, 304):

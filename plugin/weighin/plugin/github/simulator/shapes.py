@@ -8,6 +8,7 @@ import base64
 import zlib
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from weighin.plugin.github.simulator.hosted import Hosted
 
@@ -89,7 +90,7 @@ def page_of(base: str) -> str:
 
 def user(login: str, base: str) -> dict[str, Any]:
     """``simple-user``."""
-    number, url = user_id(login), f"{base}/users/{login}"
+    number, url = user_id(login), f"{base}/users/{quote(login)}"
     links = {name: url + tail for name, tail in _USER_LINKS.items()}
     return {
         "login": login,
@@ -115,7 +116,7 @@ def public_user(login: str, base: str) -> dict[str, Any]:
     empty = dict.fromkeys(("bio", "blog", "company", "email", "hireable", "location", "name"))
     counts = dict.fromkeys(("followers", "following", "public_gists", "public_repos"), 0)
     times = dict.fromkeys(("created_at", "updated_at"), "2011-01-25T18:44:36Z")
-    return {**user(login, base), **empty, **counts, **times}
+    return {**user(login, base), **empty, **counts, **times, "user_view_type": "public"}
 
 
 def repository(hosted: Hosted, base: str) -> dict[str, Any]:

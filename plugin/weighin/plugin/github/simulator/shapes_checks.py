@@ -5,6 +5,7 @@ What this module does not do: it decides nothing. The field names are those of t
 """
 
 from typing import Any
+from urllib.parse import quote
 
 from weighin.plugin.github.simulator.hosted import CheckRow, Hosted, StatusRow
 from weighin.plugin.github.simulator.people import App
@@ -88,9 +89,10 @@ def check(hosted: Hosted, row: CheckRow, base: str) -> dict[str, Any]:
 
 def annotation(hosted: Hosted, row: CheckRow, held: dict[str, Any], base: str) -> dict[str, Any]:
     """``check-annotation``."""
+    path = quote(held["path"])
     return {
         "path": held["path"],
-        "blob_href": f"{base}/repos/{hosted.full_name}/contents/{held['path']}?ref={row.sha}",
+        "blob_href": f"{base}/repos/{hosted.full_name}/contents/{path}?ref={row.sha}",
         "start_line": held["start_line"],
         "end_line": held["end_line"],
         "start_column": held.get("start_column"),

@@ -6,6 +6,7 @@ What this module does not do: it decides nothing. The field names are those of t
 
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from weighin.plugin.github.simulator.gitrepo import CommitFacts, MergeConflict
 from weighin.plugin.github.simulator.hosted import CommentRow, Hosted, PullRow
@@ -145,8 +146,8 @@ def comment(hosted: Hosted, row: CommentRow, base: str) -> dict[str, Any]:
 
 def branch(hosted: Hosted, name: str, facts: CommitFacts, base: str) -> dict[str, Any]:
     """``branch-with-protection``."""
-    url = f"{base}/repos/{hosted.full_name}/branches/{name}"
-    page = f"{page_of(base)}/{hosted.full_name}/tree/{name}"
+    url = f"{base}/repos/{hosted.full_name}/branches/{quote(name)}"
+    page = f"{page_of(base)}/{hosted.full_name}/tree/{quote(name)}"
     required = list(hosted.protected.get(name, ()))
     checks = {"enforcement_level": "everyone", "contexts": required, "checks": []}
     protected = name in hosted.protected
@@ -177,8 +178,8 @@ def _commit(hosted: Hosted, facts: CommitFacts, base: str) -> dict[str, Any]:
             "url": f"{repo}/git/commits/{facts.sha}",
             "comment_count": 0,
         },
-        "author": None,
-        "committer": None,
+        "author": user("web-flow", base),
+        "committer": user("web-flow", base),
         "parents": [
             {"sha": sha, "url": f"{repo}/commits/{sha}", "html_url": f"{page}/commit/{sha}"}
             for sha in facts.parents

@@ -4,10 +4,11 @@ What this module does not do: it knows neither HTTP nor what a call means.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
+_Row = TypeVar("_Row")
 _DOCUMENTATION = "https://docs.github.com/rest"
 
 
@@ -116,18 +117,19 @@ def invalid(resource: str, message: str, *, field_name: str = "") -> Refused:
     return refused(422, "Validation Failed", errors=(error,))
 
 
-def paged(call: Call, rows: list[Any], key: str = "") -> Answer:
+def paged(call: Call, rows: Sequence[_Row], show: Callable[[_Row], Any], key: str = "") -> Answer:
     """One page of a list, with the Link header that leads to the others.
 
     Args:
         call: What asked for it; at most 100 a page, 30 if it does not say.
         rows: The whole list.
+        show: Makes JSON of a row; called for the rows of this page only.
         key: The list's name in an object with ``total_count``; empty for a plain list.
     """
     size = max(1, min(100, _number(call, "per_page", 30)))
     page = max(1, _number(call, "page", 1))
     last = max(1, -(-len(rows) // size))
-    shown = rows[(page - 1) * size : page * size]
+    shown = [show(row) for row in rows[(page - 1) * size : page * size]]
     content: Any = {"total_count": len(rows), key: shown} if key else shown
     links = {"next": page + 1, "last": last} if page < last else {}
     links |= {"prev": page - 1, "first": 1} if page > 1 else {}
