@@ -332,13 +332,15 @@ def test_a_waiver_that_holds_is_a_note_with_its_person_reason_and_end(world: "Wo
     assert str(document["evidence"]).count("'by': 'alice'") == 2
 
 
-def offered_by_waiver(facts: Facts, until: datetime) -> Facts:
+def offered_by_waiver(
+    facts: Facts, until: datetime, metric: Metric = Metric.LATENCY_P90_MS
+) -> Facts:
     assert facts.offered is not None
     variants = tuple(
         replace(
             variant,
             approvals=tuple(
-                replace(one, waived=("latency_p90_ms",), waived_until=until)
+                replace(one, waived=(metric.value,), waived_until=until)
                 if one.device == "pixel_8"
                 else one
                 for one in variant.approvals
@@ -378,3 +380,13 @@ def test_a_release_by_a_waiver_that_holds_no_more_breaks_the_chain(
 def test_a_waiver_that_is_not_to_be_believed_breaks_the_chain(world: "World") -> None:
     facts = replace(facts_of(world), waiver_problems=("waivers/x.json: not trusted",))
     assert waiver_link(facts) == (State.BROKEN, "waivers/x.json: not trusted")
+
+
+def test_a_waived_comparison_stays_told_after_the_file_is_the_release(world: "World") -> None:
+    metric = Metric.SIZE_VS_RELEASE_PERCENT
+    facts = facts_of(world, publish_it=True)
+    policy = replace(facts.policy, waivers=(replace(WAIVER, metric=metric),))
+    facts = offered_by_waiver(replace(facts, policy=policy), WAIVER.expires_at, metric)
+    state, said = waiver_link(facts) or (None, "")
+    assert state is State.NOTE
+    assert "int8.tflite on pixel_8: was released by a waiver of size_vs_release_percent" in said

@@ -1,10 +1,13 @@
 """A branch on a real bare repository: nothing of the user's is touched, nobody's work is lost."""
 
 import os
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -264,6 +267,12 @@ def test_a_hook_that_declines_is_quoted(place: Place, words: str, advice: str) -
     assert advice in str(caught.value)
 
 
+def test_a_branch_that_would_hold_nothing_new_is_told(place: Place) -> None:
+    assert not place.review().empty
+    place.git("push", "-q", "origin", f"{place.tip()}:refs/heads/main", f":{BRANCH}")
+    assert prepare(place.git, place.remote, place.wanted()).empty
+
+
 def test_a_base_that_is_not_there_is_said(place: Place) -> None:
     with pytest.raises(StoreError, match=r"no branch 'trunk' to merge into.*--base"):
         place.review(base="trunk")
@@ -393,3 +402,67 @@ def test_a_dvc_yaml_that_is_none_is_refused(document: bytes) -> None:
 def test_git_that_is_missing_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="not installed"):
         Git(root=tmp_path, environ={"PATH": str(tmp_path)})("status")
+
+
+class Listener:
+    """A server on loopback that remembers what it was shown."""
+
+    def __init__(self, status: int = 404, location: str = "") -> None:
+        shown = self.shown = list[str]()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                shown.extend(self.headers.get_all("Authorization") or [""])
+                self.send_response(status)
+                if location:
+                    self.send_header("Location", location)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/o/r.git"
+        Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def other_server() -> Iterator[Listener]:
+    listener = Listener()
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def server(other_server: Listener) -> Iterator[Listener]:
+    listener = Listener(302, other_server.url)
+    yield listener
+    listener.close()
+
+
+def test_the_server_sees_the_token_once_and_a_redirect_never_carries_it_on(
+    place: Place, server: Listener, other_server: Listener
+) -> None:
+    origin = server.url.removesuffix("o/r.git")
+    place.git("config", f"http.{origin}.extraheader", "Authorization: Basic left-by-a-step-before")
+    remote = Remote(name=server.url, url=server.url, token=CANARY)
+    with pytest.raises(StoreError) as caught:
+        place.git("ls-remote", "--", remote.name, remote=remote)
+    shown = b64decode(server.shown[0].removeprefix("Basic ")).decode()
+    assert (shown, len(server.shown)) == (f"x-access-token:{CANARY}", 1)
+    assert other_server.shown == []
+    assert CANARY not in str(caught.value)
+
+
+def test_another_server_than_the_tokens_is_shown_nothing(
+    place: Place, other_server: Listener
+) -> None:
+    remote = Remote(name=other_server.url, url="https://github.com/o/r", token=CANARY)
+    with pytest.raises(StoreError):
+        place.git("ls-remote", "--", remote.name, remote=remote)
+    assert set(other_server.shown) <= {""}

@@ -67,11 +67,13 @@ class Prepared:
         commit: What it must point to.
         before: What it pointed to when it was read; empty if it was not there.
         branch: Its name.
+        empty: Whether it holds nothing that the base does not hold.
     """
 
     commit: str
     before: str
     branch: str
+    empty: bool
 
     @property
     def changed(self) -> bool:
@@ -96,7 +98,8 @@ def prepare(git: Git, remote: Remote, wanted: Wanted) -> Prepared:
     with tempfile.TemporaryDirectory(prefix="weighin-") as temporary:
         apart = git.using(GIT_INDEX_FILE=str(Path(temporary) / "index"))
         commit = _commit_for(apart, wanted, base, before)
-    return Prepared(commit=commit, before=before, branch=wanted.branch)
+    empty = git("rev-parse", f"{commit}^{{tree}}") == git("rev-parse", f"{base}^{{tree}}")
+    return Prepared(commit=commit, before=before, branch=wanted.branch, empty=empty)
 
 
 def push(git: Git, remote: Remote, prepared: Prepared) -> None:

@@ -1,84 +1,26 @@
 """Whole reviews against the simulated GitHub and a real bare repository."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.plugin.review.conftest import Home
-from tests.plugin.review.samples import EVIL, LATENCY_LINE, NOW, TOML, make_weigh_in
+from tests.plugin.review.samples import EVIL, LATENCY_LINE, TOML, make_weigh_in
+from tests.plugin.review.stage import PERSON, READER, WORKFLOW, Stage, staged
 
 from weighin.gates.errors import GitHubError, StoreError, WeighinError
 from weighin.gates.report.markdown import marker
 from weighin.plugin.github.records import Conclusion
-from weighin.plugin.github.simulator.hosted import Hosted, PullRow
-from weighin.plugin.github.simulator.people import READ_ONLY, personal, workflow
-from weighin.plugin.github.simulator.server import GitHubSimulator
-from weighin.plugin.github.simulator.wire import Exchange
-from weighin.plugin.review.connect import Wishes, open_desk, open_workplace
 from weighin.plugin.review.desk import Reviewed
-from weighin.plugin.review.fork import review_pull
 from weighin.plugin.review.names import branch_name
-from weighin.plugin.review.run import review
-from weighin.plugin.review.trust import Bundle
 
-AT = NOW + timedelta(hours=2)
-WORKFLOW, PERSON, READER = "ghs_workflow", "ghp_person", "ghs_reader"
 FATES = {"host": "pass", "pixel-4": "fail"}
-
-
-@dataclass
-class Stage:
-    """A project, its remote, and the GitHub that shows it."""
-
-    home: Home
-    hub: GitHubSimulator
-    hosted: Hosted
-    seen: list[Exchange] = field(default_factory=list)
-    now: datetime = AT
-
-    def environ(self, token: str) -> Mapping[str, str]:
-        return {**self.home.environ, "GITHUB_TOKEN": token, "GITHUB_ACTIONS": "true"}
-
-    def wishes(self, **changed: object) -> Wishes:
-        return replace(Wishes(repository="octo/app", api=self.hub.url), **changed)  # type: ignore[arg-type]
-
-    def review(self, model: str = "digits", token: str = WORKFLOW, **changed: object) -> Reviewed:
-        wishes, environ = self.wishes(**changed), self.environ(token)
-        opened = open_desk(wishes, environ, self.home.root, signs=True, now=self.now)
-        place = open_workplace(wishes, environ, opened)
-        return review(opened.desk, place, model, "3")
-
-    def report(self, number: int, sha: str, bundle: Bundle, token: str = WORKFLOW) -> Reviewed:
-        environ = self.environ(token)
-        opened = open_desk(self.wishes(), environ, self.home.root, signs=False, now=self.now)
-        return review_pull(opened.desk, number, sha, bundle, prefix="")
-
-    def writes(self, act: Callable[[], object]) -> list[str]:
-        """What a step writes on GitHub."""
-        self.seen.clear()
-        act()
-        return [f"{e.call.method} {e.call.path}" for e in self.seen if e.call.method != "GET"]
-
-    def comments(self) -> list[str]:
-        return [row.body for row in self.hosted.comments.values()]
-
-    def check(self, name: str, sha: str) -> str:
-        rows = [r for r in self.hosted.checks.values() if (r.sha, r.facts["name"]) == (sha, name)]
-        return str(rows[-1].facts["conclusion"])
 
 
 @pytest.fixture
 def stage(home: Home) -> Iterator[Stage]:
-    seen: list[Exchange] = []
-    clock = [AT]
-    with GitHubSimulator(now=lambda: clock[0], observer=seen.append) as hub:
-        hosted = hub.world.host("octo/app", home.bare)
-        for token in (workflow(WORKFLOW), personal(PERSON)):
-            hub.world.add_token(token)
-        hub.world.add_token(workflow(READER, permissions=READ_ONLY))
-        made = Stage(home=home, hub=hub, hosted=hosted, seen=seen)
+    with staged(home) as made:
         yield made
 
 
@@ -294,156 +236,6 @@ def test_a_waiver_by_a_named_person_turns_failure_into_neutral(stage: Stage) -> 
     assert "variants/digits/v3/weigh-in/waivers/" in listed
     assert stage.check("weighin / digits / host", done.commit) == "neutral"
     assert stage.writes(stage.review) == []
-
-
-@dataclass(frozen=True)
-class Fork:
-    """Somebody else's repository, and the pull request from it."""
-
-    number: int
-    sha: str
-    bundle: Bundle
-
-
-def fork_of(stage: Stage, *, toml: str = TOML, commits: bool = True) -> Fork:
-    """A pull request from a fork with its own ``weighin.toml``, and what was measured there."""
-    base = stage.home
-    place = base.bare.parent
-    bare = place / "fork.git"
-    base.git("clone", "-q", "--bare", str(base.bare), str(bare))
-    theirs = Home(root=place / "theirs", bare=bare, environ=base.environ)
-    base.git("clone", "-q", str(bare), str(theirs.root))
-    for setting, value in (("user.name", "Mallory"), ("user.email", "m@example.org")):
-        theirs.git("config", setting, value)
-    (theirs.root / "weighin.toml").write_text(toml)
-    bundle = base.bundle()
-    if commits:
-        kept = theirs.root / "variants" / "digits" / "v3" / "weigh-in"
-        (kept / "evidence").mkdir(parents=True)
-        (kept / "report.json").write_bytes(bundle.report)
-    sha = theirs.commit("patch")
-    forked = stage.hub.world.host("mallory/app", bare, fork_of="octo/app")
-    number = (
-        stage.hub.open_pull(stage.hosted, forked, "patch")
-        if hasattr(stage.hub, "open_pull")
-        else open_pull(stage, forked, sha)
-    )
-    return Fork(number=number, sha=sha, bundle=bundle)
-
-
-def open_pull(stage: Stage, forked: Hosted, sha: str) -> int:
-    number = 1 + max(stage.hosted.pulls, default=0)
-    row = PullRow(
-        number=number,
-        id=9000 + number,
-        author="mallory",
-        title="My patch",
-        body="",
-        head_repository=forked,
-        head_branch="patch",
-        head_sha=sha,
-        base_branch="main",
-        created_at=AT,
-        updated_at=AT,
-    )
-    stage.hosted.pulls[number] = row
-    stage.hosted.keep(row)
-    return number
-
-
-def unsigned(bundle: Bundle) -> Bundle:
-    return replace(bundle, envelopes={})
-
-
-def test_a_forks_loosened_budgets_are_shown_and_the_bases_judge(stage: Stage) -> None:
-    stage.home.keep(make_weigh_in({"host": "fail", "pixel-4": "fail"}))
-    loose = TOML.replace("latency_p90_ms = 10.0", "latency_p90_ms = 99.0")
-    fork = fork_of(stage, toml=loose)
-    done = stage.report(fork.number, fork.sha, fork.bundle)
-    assert done.conclusion is Conclusion.FAILURE
-    (comment,) = stage.comments()
-    assert "latency_p90_ms" in comment
-    assert "99" in comment
-    assert stage.check("weighin", fork.sha) == "failure"
-    assert stage.home.server("branch", "--list", "weighin/*") == ""
-
-
-def test_a_forks_numbers_without_a_trusted_signature_are_shown_and_not_believed(
-    stage: Stage,
-) -> None:
-    stage.home.keep(make_weigh_in({"host": "pass", "pixel-4": "pass"}))
-    fork = fork_of(stage)
-    done = stage.report(fork.number, fork.sha, unsigned(fork.bundle))
-    assert done.conclusion is Conclusion.FAILURE
-    (comment,) = stage.comments()
-    assert "✅" not in comment
-    assert {row.facts["conclusion"] for row in stage.hosted.checks.values()} == {"failure"}
-
-
-def test_signed_numbers_about_this_pull_request_are_believed(stage: Stage) -> None:
-    stage.home.keep(make_weigh_in({"host": "pass", "pixel-4": "pass"}))
-    fork = fork_of(stage)
-    done = stage.report(fork.number, fork.sha, fork.bundle)
-    assert done.conclusion is Conclusion.SUCCESS
-    assert stage.writes(lambda: stage.report(fork.number, fork.sha, fork.bundle)) == []
-
-
-def test_good_numbers_of_another_pull_request_do_not_help_this_one(stage: Stage) -> None:
-    stage.home.keep(make_weigh_in({"host": "pass", "pixel-4": "pass"}))
-    fork = fork_of(stage, commits=False)
-    done = stage.report(fork.number, fork.sha, fork.bundle)
-    assert done.conclusion is Conclusion.FAILURE
-    assert "does not hold this weigh-in" in stage.comments()[0]
-
-
-def test_good_numbers_that_were_merged_before_do_not_help_this_one(stage: Stage) -> None:
-    stage.home.keep(make_weigh_in({"host": "pass", "pixel-4": "pass"}))
-    stage.review()
-    stage.hub.merge(stage.hosted, 1)
-    fork = fork_of(stage, commits=False)
-    done = stage.report(fork.number, fork.sha, fork.bundle)
-    assert done.conclusion is Conclusion.FAILURE
-    assert "in the base branch already" in stage.comments()[-1]
-
-
-def test_a_pull_request_that_moved_on_gets_nothing_about_its_past(stage: Stage) -> None:
-    stage.home.keep(make_weigh_in(FATES))
-    fork = fork_of(stage)
-    left: list[Reviewed] = []
-    old = "1" * 40
-    writes = stage.writes(lambda: left.append(stage.report(fork.number, old, fork.bundle)))
-    assert (writes, left[0].state) == ([], "moved")
-
-
-def test_the_forks_other_data_is_told(stage: Stage) -> None:
-    stage.home.keep(make_weigh_in({"host": "pass", "pixel-4": "pass"}))
-    fork = fork_of(stage, toml=TOML.replace("data/evaluation.npz", "data/calibration.npz"))
-    stage.report(fork.number, fork.sha, fork.bundle)
-    assert "models.digits.evaluation" in stage.comments()[0]
-
-
-@pytest.mark.parametrize(
-    "toml",
-    [
-        pytest.param("not = [toml", id="no-toml"),
-        pytest.param("x = " + "[" * 50_000, id="deep"),
-        pytest.param('[budgets."tier:nobody"]\nsize_mib = 1', id="no-such-class"),
-        pytest.param("[gate]\nconfidence = 7", id="nonsense"),
-        pytest.param("\x00", id="control"),
-    ],
-)
-def test_a_weighin_toml_that_is_none_is_data_like_any_other(stage: Stage, toml: str) -> None:
-    stage.home.keep(make_weigh_in({"host": "pass", "pixel-4": "pass"}))
-    fork = fork_of(stage, toml=toml)
-    done = stage.report(fork.number, fork.sha, fork.bundle)
-    assert done.state == "open"
-    assert "weighin.toml" in stage.comments()[0]
-
-
-def test_no_such_pull_request_is_an_error(stage: Stage) -> None:
-    stage.home.keep(make_weigh_in(FATES))
-    with pytest.raises(GitHubError, match="has no pull request #99"):
-        stage.report(99, "1" * 40, stage.home.bundle())
 
 
 def test_a_version_without_a_weigh_in_says_what_to_run(stage: Stage) -> None:

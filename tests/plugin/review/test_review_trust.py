@@ -152,7 +152,8 @@ def test_devices_that_the_base_branch_does_not_ask_for_do_not_count(home: Home) 
 def test_a_model_that_the_base_branch_does_not_know_passes_nothing(home: Home) -> None:
     home.keep(make_weigh_in({"host": "pass"}, model="new"))
     believed = read(home, home.bundle("new"))
-    assert not judged_by(believed, home.project.config, None, NOW).may_ship
+    judged = judged_by(believed, home.project.config, None, NOW)
+    assert (judged.devices, judged.may_ship) == ((), False)
     assert "describes no model 'new'" in foreign_to(believed, home.project.config, ())[0]
 
 

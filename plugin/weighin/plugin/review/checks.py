@@ -32,7 +32,11 @@ _LONGEST_TITLE = 250
 _LONGEST_SUMMARY = 60_000
 _SIGNS = {Conclusion.SUCCESS: "✅", Conclusion.FAILURE: "❌", Conclusion.NEUTRAL: "⚠️"}
 _RANKS = {Conclusion.SUCCESS: 0, Conclusion.NEUTRAL: 1, Conclusion.FAILURE: 2}
-_FIGURES = (Metric.SIZE_MIB, Metric.ACCURACY_DROP_POINTS, Metric.LATENCY_P90_MS)
+_CALLED = {
+    Metric.SIZE_MIB: "size",
+    Metric.ACCURACY_DROP_POINTS: "drop",
+    Metric.LATENCY_P90_MS: "latency",
+}
 
 Pairs = tuple[tuple[Check, Waiver], ...]
 
@@ -191,9 +195,7 @@ def _device_title(shown: Shown, device: str, outcome: Outcome, conclusion: Concl
     best = summary.smallest_pass(weigh_in, device)
     if best is not None:
         known = summary.headline_figures(best, device)
-        words = (
-            f"{METRIC_WORDS[one.metric].short} {amount(one.metric, one.value)}" for one in known
-        )
+        words = (f"{_CALLED[one.metric]} {amount(one.metric, one.value)}" for one in known)
         return f"passed: {plain(best.variant.label)}, {', '.join(words)}"
     word = "failed" if outcome is Outcome.FAIL else "undecided, so not passed"
     miss = summary.nearest_miss(weigh_in, device)
@@ -246,7 +248,7 @@ def _row(shown: Shown, result: Result, device: str) -> list[str]:
     if verdict is None:
         return ["", code(result.variant.label), "", "", "", "not weighed"]
     known = {one.metric: one for one in summary.headline_figures(result, device)}
-    figures = [amount(m, known[m].value) if m in known else "unknown" for m in _FIGURES]
+    figures = [amount(m, known[m].value) if m in known else "unknown" for m in _CALLED]
     decided = summary.deciding_check(verdict)
     why = code(verdict.reason if decided is None else summary.why(decided))
     outcome = Outcome.UNDECIDED if shown.context.untrusted else verdict.outcome

@@ -1,14 +1,16 @@
 """What a review works with, what it did, and the one place that writes to GitHub."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, assert_never
 
+from weighin.gates.errors import ConfigError
 from weighin.gates.report.context import Context
 from weighin.gates.report.markdown import marker
 from weighin.gates.waiver import Waiver
 from weighin.gates.weigh_in import WeighIn
+from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.github.api import Repository
 from weighin.plugin.github.records import Comment, Conclusion, PullRequest
 from weighin.plugin.project import Project
@@ -37,6 +39,7 @@ from weighin.plugin.review.checks import (
     required_check,
     required_status,
 )
+from weighin.plugin.review.trust import Believed, Bundle, believe
 
 SCHEMA = "weighin/review/v1"
 
@@ -119,6 +122,15 @@ class Reviewed:
             "notes": list(self.notes),
             "dry_run": self.dry_run,
         }
+
+
+def believe_here(desk: Desk, bundle: Bundle) -> Believed:
+    """What a bundle is worth by the project's keys; without keys nothing in it is believed."""
+    try:
+        return believe(bundle, trusted_keys(desk.project), desk.now)
+    except ConfigError as error:
+        believed = believe(bundle, (), desk.now)
+        return replace(believed, objections=(f"nobody's signature counts: {error}",))
 
 
 def say_comment(

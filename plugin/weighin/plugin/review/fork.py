@@ -13,15 +13,14 @@ from weighin.gates.errors import ConfigError, DataError, GitHubError
 from weighin.gates.report.context import Context, PlanChange
 from weighin.gates.weigh_in import WeighIn
 from weighin.plugin.config import FILE_NAME
-from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.github.records import PullRequest
 from weighin.plugin.planning import fleet_of, plan_for
 from weighin.plugin.results import REPORT_JSON
 from weighin.plugin.review.checks import Shown
 from weighin.plugin.review.comment_text import comment_text
-from weighin.plugin.review.desk import Desk, Reviewed, State, say_checks, say_comment
+from weighin.plugin.review.desk import Desk, Reviewed, State, believe_here, say_checks, say_comment
 from weighin.plugin.review.plan_file import FileAt, line_finder, told_changes, told_files
-from weighin.plugin.review.trust import Believed, Bundle, believe, foreign_to, judged_by
+from weighin.plugin.review.trust import Believed, Bundle, foreign_to, judged_by
 
 
 def review_pull(desk: Desk, number: int, sha: str, bundle: Bundle, *, prefix: str) -> Reviewed:
@@ -41,7 +40,7 @@ def review_pull(desk: Desk, number: int, sha: str, bundle: Bundle, *, prefix: st
     pull = desk.repository.pull(number)
     if pull is None:
         raise GitHubError(f"{desk.repository.full_name} has no pull request #{number}")
-    believed = believe(bundle, trusted_keys(desk.project), desk.now)
+    believed = believe_here(desk, bundle)
     state = _state(pull, sha)
     if state != "open":
         return _reviewed(desk, believed, pull, sha, state)

@@ -14,18 +14,25 @@ from weighin.gates.report.context import Context, PlanChange
 from weighin.gates.waiver import Waiver
 from weighin.gates.weigh_in import WeighIn
 from weighin.plugin.config import FILE_NAME
-from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.github.records import Comment, PullRequest
 from weighin.plugin.results import weigh_in_folder
 from weighin.plugin.review.actions import OpenPull, in_words, pull_actions
 from weighin.plugin.review.branch import read_kept, wanted_branch
 from weighin.plugin.review.checks import Shown
 from weighin.plugin.review.comment_text import comment_text
-from weighin.plugin.review.desk import Desk, Reviewed, Words, say_checks, say_comment, write_pull
+from weighin.plugin.review.desk import (
+    Desk,
+    Reviewed,
+    Words,
+    believe_here,
+    say_checks,
+    say_comment,
+    write_pull,
+)
 from weighin.plugin.review.names import branch_name
 from weighin.plugin.review.plan_file import line_finder, told_changes
 from weighin.plugin.review.pull_text import pull_body, pull_title
-from weighin.plugin.review.trust import Believed, believe
+from weighin.plugin.review.trust import Believed
 from weighin.registry.git_branch import Prepared, file_in, prepare, push
 from weighin.registry.git_plumbing import Git, Remote
 
@@ -81,7 +88,7 @@ def review(desk: Desk, place: Workplace, model: str, version: str) -> Reviewed:
         WeighinError: the report cannot be read.
     """
     kept = read_kept(weigh_in_folder(desk.project, model, version), f"{model}/{version}")
-    believed = believe(kept.bundle, trusted_keys(desk.project), desk.now)
+    believed = believe_here(desk, kept.bundle)
     pulls = desk.repository.pulls_of(branch_name(model, version))
     pull = current_pull(pulls, desk.repository.full_name)
     if pull is not None and (pull.merged or (pull.state == "closed" and not place.reopen)):
@@ -91,6 +98,8 @@ def review(desk: Desk, place: Workplace, model: str, version: str) -> Reviewed:
     base = place.base or desk.project.config.review.base or desk.repository.default_branch()
     wanted = wanted_branch(desk.project, kept, believed.weigh_in, prefix=place.prefix, base=base)
     prepared = prepare(place.git, place.remote, wanted)
+    if pull is None and prepared.empty:
+        return _merged_already(believed.weigh_in, prepared, base, dry_run=desk.dry_run)
     context, notes = desk.context_of(believed.weigh_in, kept.bundle.envelopes)
     context = replace(context, now=desk.now, waivers=waivers)
     held = _Held(
@@ -167,6 +176,22 @@ def _left_alone(weigh_in: WeighIn, pull: PullRequest, *, dry_run: bool) -> Revie
         commit=pull.head_sha,
         conclusion=None,
         notes=(f"#{pull.number} {note}; nothing was written",),
+        dry_run=dry_run,
+    )
+
+
+def _merged_already(weigh_in: WeighIn, prepared: Prepared, base: str, *, dry_run: bool) -> Reviewed:
+    """The base branch has all of it, by whatever way it came there."""
+    return Reviewed(
+        model=weigh_in.model,
+        version=weigh_in.version,
+        state="merged",
+        pull=None,
+        url="",
+        branch=prepared.branch,
+        commit=prepared.commit,
+        conclusion=None,
+        notes=(f"branch '{base}' has this weigh-in already; nothing was written",),
         dry_run=dry_run,
     )
 

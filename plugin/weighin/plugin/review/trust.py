@@ -117,7 +117,7 @@ def judged_by(believed: Believed, config: Config, fleet: Fleet | None, now: date
 
     Every verdict is computed anew from the readings that it came with. Devices that this
     configuration does not ask for are left out; one that it asks for and nobody weighed stays
-    without a verdict, so nothing passes on it.
+    without a verdict, so nothing passes on it. A model that it does not describe has no devices.
 
     Args:
         believed: The weigh-in; where it is not believed, the caller says so beside it.
@@ -128,7 +128,7 @@ def judged_by(believed: Believed, config: Config, fleet: Fleet | None, now: date
     weigh_in, settings = believed.weigh_in, config.models.get(believed.weigh_in.model)
     if settings is None:
         bare = tuple(replace(result, verdicts=()) for result in weigh_in.results)
-        return replace(weigh_in, results=bare, fleet=fleet)
+        return replace(weigh_in, devices=(), results=bare, fleet=fleet)
     moment = Moment(
         now=now,
         max_age=timedelta(days=config.evidence.valid_days),
