@@ -25,6 +25,7 @@ COMMANDS = (
     "verify",
     "device",
     "inspect",
+    "bundle",
     "plan-samples",
     "doctor",
 )
