@@ -58,13 +58,16 @@ def run(args: argparse.Namespace) -> int:
             say(f"{done.reference}: {done.summary}")
 
     if args.only == "channel":
-        return _renew(renew(project), as_json=args.json)
+        renewed = renew(project)
+        _tell_lapsed(project)
+        return _renew(renewed, as_json=args.json)
     if args.watch:
         warn("weighin: watching the registry; Ctrl-C ends it")
         watch(project, every_seconds=args.every, tell=tell)
         return 0
     finished = sync(project, quiet=args.json, tell=tell, channel=args.only is None)
-    _tell_lapsed(project)
+    if args.only is None:
+        _tell_lapsed(project)
     if args.json:
         say_json([done.as_document() for done in finished])
     elif not project.config.models:
@@ -72,14 +75,6 @@ def run(args: argparse.Namespace) -> int:
     elif not finished:
         say("nothing is due")
     return max((done.exit_code for done in finished), default=0)
-
-
-def _renew(renewed: bool, *, as_json: bool) -> int:
-    if as_json:
-        say_json([])
-    else:
-        say("the channel's timestamp is signed anew" if renewed else "the channel is fresh enough")
-    return 0
 
 
 def _tell_lapsed(project: "Project") -> None:
@@ -91,3 +86,11 @@ def _tell_lapsed(project: "Project") -> None:
             warn(f"weighin: {said}")
     except WeighinError as error:
         warn(f"weighin: the channel was not looked at: {error}")
+
+
+def _renew(renewed: bool, *, as_json: bool) -> int:
+    if as_json:
+        say_json([])
+    else:
+        say("the channel's timestamp is signed anew" if renewed else "the channel is fresh enough")
+    return 0
