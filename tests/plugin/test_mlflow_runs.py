@@ -182,6 +182,11 @@ def test_a_weigh_in_is_a_parent_with_its_report_and_a_run_per_variant(
     assert [one.path for one in shown] == ["report.html", "report.json", "report.md"]
     assert parent.data.params == {"model": "digits", "version": "1"}
     assert parent.data.metrics["variants_failed"] == 1.0
+    assert {k: v for k, v in parent.data.tags.items() if "verdict" in k} == {
+        "weighin.verdict": "PASS",
+        "weighin.verdict.host": "PASS",
+        "weighin.verdict.pixel-4": "FAIL",
+    }
     assert {name: run.info.status for name, run in children.items()} == {
         "float32.tflite": "FINISHED",
         "int8.tflite": "FINISHED",
@@ -213,14 +218,14 @@ def test_a_variants_run_has_its_numbers_intervals_and_verdicts(
     assert "| `pixel-4` | **FAIL** |" in run.data.tags["mlflow.note.content"]
 
 
-def test_variants_are_found_by_their_verdict(
+def test_runs_are_found_by_their_verdict_and_numbers(
     connection: Connection, files: tuple[Path, ...]
 ) -> None:
     publish(connection, files)
     experiment_id = parent_of(connection).info.experiment_id
     query = "tags.`weighin.verdict.host` = 'PASS' and metrics.`latency_p90_ms.host` < 2"
     found = connection.client.search_runs([experiment_id], query)
-    assert [run.info.run_name for run in found] == ["int8.tflite"]
+    assert sorted(run.info.run_name for run in found) == ["digits/1", "int8.tflite"]
 
 
 def test_a_variant_that_could_not_be_built_says_why(
@@ -238,13 +243,13 @@ def test_numbers_are_linked_to_the_model_and_the_data(
     publish(connection, files)
     run, (data, *_) = children_of(connection)["int8.tflite"], SMALL.data
     (used,) = run.inputs.dataset_inputs
-    assert (used.dataset.name, used.dataset.digest) == (data.path, data.sha256[:36])
+    assert (used.dataset.name, used.dataset.digest) == (data.path, data.sha256[:16])
     assert json.loads(used.dataset.profile) == {"num_rows": data.rows}
     assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "evaluation")]
     mine = {m.key: m for m in linked_metrics(connection) if m.run_id == run.info.run_id}
     assert mine["latency_p90_ms.host"].value == run.data.metrics["latency_p90_ms.host"]
     assert mine["latency_p90_ms.host"].dataset_name == data.path
-    assert mine["latency_p90_ms.host"].dataset_digest == data.sha256[:36]
+    assert mine["latency_p90_ms.host"].dataset_digest == data.sha256[:16]
     assert not [name for name in mine if "_lower" in name or "_upper" in name]
     parent = connection.client.get_run(parent_of(connection).info.run_id)
     assert len(parent.inputs.dataset_inputs) == len(SMALL.data)
@@ -277,6 +282,13 @@ def test_publishing_again_writes_nothing(connection: Connection, files: tuple[Pa
     assert publish(connection, files) == []
     assert told(connection) == before
     assert twice(connection) == []
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_server_does_not_print_a_line_per_run_between_our_json() -> None:
+    from mlflow import environment_variables
+
+    assert environment_variables.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.get()
 
 
 def test_killed_after_any_write_it_goes_on_and_writes_nothing_twice(

@@ -18,6 +18,7 @@ from weighin.registry.channel import (
     create_channel,
     current_release,
     keep_alive,
+    offered_since,
     publish,
     refresh_timestamp,
     withdraw,
@@ -100,6 +101,15 @@ def test_a_channel_is_kept_alive_once_a_day_and_not_more_often(world: "World") -
     assert not keep_alive(world.channel, world.signers, world.now + timedelta(hours=23))
     assert keep_alive(world.channel, world.signers, later)
     assert not keep_alive(world.channel, world.signers, later + timedelta(hours=1))
+
+
+def test_a_channel_knows_since_when_it_offers_something(world: "World") -> None:
+    assert offered_since(world.channel, "stable", "digits") is None
+    world.publish(world.build())
+    refresh_timestamp(world.channel, world.signers, world.now + timedelta(days=4))
+    assert offered_since(world.channel, "stable", "digits") == world.now.replace(microsecond=0)
+    withdraw(world.channel, "stable", "digits", world.signers, world.now)
+    assert offered_since(world.channel, "stable", "digits") is None
 
 
 def test_withdrawing_twice_does_nothing_twice(world: "World") -> None:

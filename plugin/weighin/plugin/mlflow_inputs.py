@@ -15,7 +15,8 @@ from weighin.gates.weigh_in import DataDigest
 
 _CONTEXT_TAG = "mlflow.data.context"
 _MODEL_ID = re.compile(r"models:/(m-[^/@]+)/?")
-_LONGEST_DIGEST = 36
+_DIGITS = 16
+"""Of a data set's sha256, beside its name; MLflow takes 36 and shows all of them."""
 _LONGEST_NAME = 500
 
 
@@ -97,4 +98,4 @@ def _name(data: DataDigest) -> str:
 
 
 def _digest(data: DataDigest) -> str:
-    return data.sha256[:_LONGEST_DIGEST]
+    return data.sha256[:_DIGITS]

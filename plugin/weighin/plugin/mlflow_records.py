@@ -12,14 +12,21 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
+from weighin.gates.judge import Outcome
 from weighin.gates.measurement import ANY_DEVICE, Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report.markdown import summary_table
 from weighin.gates.report.markdown_parts import code, table
-from weighin.gates.report.summary import headline_figures, reading_on, smallest_pass
+from weighin.gates.report.summary import (
+    device_outcome,
+    headline_figures,
+    overall_outcome,
+    reading_on,
+    smallest_pass,
+)
 from weighin.gates.variant import BuildFailure
 from weighin.gates.weigh_in import Result, WeighIn
 from weighin.plugin.event import Registration
@@ -30,7 +37,7 @@ KEY_TAG = "weighin.key"
 """By which a run is found again."""
 
 VERDICT_TAG = "weighin.verdict"
-"""With a dot and a device: the variant's verdict there."""
+"""Of the weigh-in as a whole; with a dot and a device, the verdict there."""
 
 REASON_TAG = "weighin.reason"
 """Why a variant could not be built."""
@@ -107,6 +114,8 @@ def parent_record(weigh_in: WeighIn, registration: Registration) -> RunRecord:
         params=(("model", registration.name), ("version", registration.version)),
         tags=(
             *_origin(weigh_in, registration),
+            (VERDICT_TAG, overall_outcome(weigh_in).value),
+            *_by_device((d, device_outcome(weigh_in, d)) for d in weigh_in.devices),
             (NOTE_TAG, _cut(summary_table(weigh_in), _LONGEST_NOTE)),
         ),
         numbers=(
@@ -150,12 +159,14 @@ def _what_devices_get(weigh_in: WeighIn) -> Iterator[Number]:
                 yield Number(name=name, value=reading.value, estimate=False)
 
 
+def _by_device(outcomes: Iterable[tuple[str, Outcome]]) -> Pairs:
+    return tuple(
+        (_key(f"{VERDICT_TAG}.{_device(device)}"), outcome.value) for device, outcome in outcomes
+    )
+
+
 def _variant(weigh_in: WeighIn, result: Result, parent_key: str, origin: Pairs) -> RunRecord:
     variant = result.variant
-    verdicts = tuple(
-        (_key(f"{VERDICT_TAG}.{_device(verdict.subject.device)}"), verdict.outcome.value)
-        for verdict in result.verdicts
-    )
     return RunRecord(
         key=digest_of([parent_key, variant.label, variant.sha256]),
         name=_key(variant.label),
@@ -171,7 +182,7 @@ def _variant(weigh_in: WeighIn, result: Result, parent_key: str, origin: Pairs) 
             (SHA256_TAG, variant.sha256),
             (RECIPE_TAG, variant.recipe),
             (DEVICES_TAG, ", ".join(result.passed_on)),
-            *verdicts,
+            *_by_device((v.subject.device, v.outcome) for v in result.verdicts),
             (NOTE_TAG, _cut(_verdicts(result), _LONGEST_NOTE)),
         ),
         numbers=tuple({one.name: one for one in _numbers(weigh_in, result)}.values()),

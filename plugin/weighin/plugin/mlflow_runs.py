@@ -149,7 +149,7 @@ def _created(place: _Place, record: RunRecord, more: Mapping[str, str]) -> Any:
 
 
 def _is_whole(run: Any, record: RunRecord, digest: str) -> bool:
-    return run.data.tags.get(_CONTENT_TAG) == digest and run.info.status == _status(record)
+    return bool(run.data.tags.get(_CONTENT_TAG) == digest and run.info.status == _status(record))
 
 
 def _status(record: RunRecord) -> str:

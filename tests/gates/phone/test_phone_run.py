@@ -1,5 +1,6 @@
 """Runs on disk: what is read is what was written, and damage is said, line by line."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -177,6 +178,19 @@ def test_a_run_becomes_device_readings_of_its_own_phone() -> None:
     assert (latency.lower, latency.value, latency.upper, latency.n) == (12.0, 12.5, 13.0, 90)
     assert dict(latency.conditions)["ratio_to_float32"] == "0.5000"
     assert memory.metric is Metric.PEAK_MEMORY_MIB
+
+
+def test_how_the_runs_are_spread_is_said_of_the_latency_only() -> None:
+    spread = spread_of([12.0, 12.5, 13.0])
+    readings = readings_of(replace(RUN, quantiles=spread))
+    assert [one.quantiles for one in readings if isinstance(one, Measurement)] == [spread, ()]
+
+
+@pytest.mark.parametrize("written", [[[0.5, 1.0], [0.5, 2.0]], [[2.0, 1.0]], "fast"])
+def test_a_line_with_an_impossible_spread_is_damaged(written: object) -> None:
+    line = json.loads(run_to_line(RUN)) | {"quantiles": written}
+    with pytest.raises(ValueError, match="line 1: quantiles"):
+        runs_from_bytes(json.dumps(line).encode() + b"\n")
 
 
 @pytest.mark.parametrize(
