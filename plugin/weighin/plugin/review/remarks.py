@@ -100,12 +100,12 @@ def _remark(
     failed = all(one.outcome is Outcome.FAIL for _, one in unmet)
     metric = check.budget.metric
     name, where = METRIC_WORDS[metric].name, plain(device)
-    many = f"{len(unmet)} of {count(len(checks), 'variant')} do not meet it"
+    met = f"known to meet it: {len(checks) - len(unmet)} of {count(len(checks), 'variant')}"
     return Remark(
         device=device,
         metric=metric,
         failed=failed,
         title=f"{name} on {where}: {'exceeded' if failed else 'not decided'}",
-        message=f"{plain(result.variant.label)}: {summary.why(check)}; {many}",
+        message=f"{plain(result.variant.label)}: {summary.why(check)}; {met}",
         line=line,
     )
