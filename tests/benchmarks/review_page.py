@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -131,7 +131,7 @@ def _module(folder: Path, name: str) -> ModuleType:
 
 
 @contextmanager
-def browser_of() -> "Iterator[Browser]":
+def browser_of() -> "Generator[Browser]":
     """A headless Chromium, closed at the end."""
     from playwright.sync_api import sync_playwright
 

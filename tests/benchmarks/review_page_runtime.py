@@ -29,7 +29,9 @@ def main() -> None:
 
     weigh_in, _ = case_of("big")
     specs = [size_spec(weigh_in), *(device_spec(weigh_in, one) for one in weigh_in.devices)]
-    bundle = vl_convert.javascript_bundle().replace("</script", "<\\/script")
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace(
+        "</script", "<\\/script"
+    )
     text = PAGE.format(bundle=bundle, specs=json.dumps(specs))
     with tempfile.TemporaryDirectory() as folder, browser_of() as browser:
         file = Path(folder) / "runtime.html"
