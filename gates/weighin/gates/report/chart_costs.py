@@ -35,7 +35,7 @@ from weighin.gates.weigh_in import WeighIn
 SHOWN = (Metric.LATENCY_P90_MS, Metric.PEAK_MEMORY_MIB, Metric.ENERGY_MJ)
 _LEVELS = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 _UNJUDGED = "none"
-_WIDTH, _WIDE, _WHOLE, _STEP = 74, 130, 290, 13
+_WIDTH, _WIDE, _HALF, _WHOLE, _STEP = 74, 130, 150, 318, 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def costs_spec(weigh_in: WeighIn, device: str) -> Spec | None:
     limits = _limits(weigh_in, device)
     widths = dict.fromkeys(panels, _WIDTH) | {Metric.LATENCY_P90_MS: _WIDE}
     if Metric.LATENCY_P90_MS not in panels:
-        widths = dict.fromkeys(panels, _WIDE)
+        widths = dict.fromkeys(panels, _HALF)
     drawn = [
         _panel(place, costs, axis_of(costs, limits.get(metric), widths[metric]), rows)
         for place, (metric, costs) in enumerate(panels.items())

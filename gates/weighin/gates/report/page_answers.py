@@ -55,7 +55,8 @@ def header(weigh_in: WeighIn, context: Context) -> Html:
 def _verdict(weigh_in: WeighIn, context: Context) -> Html:
     standing = overall(weigh_in, context)
     disc = tag("span", sign_of(standing), class_="disc", aria_hidden="true")
-    short = tag("p", unseen(f"{standing.value}: "), _SHORT[standing], class_="short")
+    short = _SHORT[standing] if weigh_in.results else _SHORT[Standing.FAIL]
+    short = tag("p", unseen(f"{standing.value}: "), short, class_="short")
     words = tag("div", short, tag("p", headline(weigh_in, context)))
     return tag("div", disc, words, class_=f"verdict {css_class(standing)}", id="verdict")
 
@@ -134,9 +135,9 @@ def _how_sure(known: Sequence[Fate], context: Context) -> tuple[str, Html]:
 
 
 def _surely_not(known: Sequence[Fate]) -> tuple[str, Html]:
-    counted = Counter(fate.standing for fate in known)
-    if not known:
+    if all(fate.result is None for fate in known):
         return "Nothing was judged", NOTHING
+    counted = Counter(fate.standing for fate in known)
     if not counted[Standing.UNDECIDED]:
         return "Sure: every interval is outside", tag("p", "No variant is within all budgets.")
     undecided = counted[Standing.UNDECIDED]
