@@ -319,6 +319,12 @@ def test_a_success_without_content_is_no_success(
         call(ready)
 
 
+def test_not_modified_is_not_an_empty_list(hub: Hub, ready: Repository) -> None:
+    hub.fault(Fault(answer=Answer(status=304), path="/comments"))
+    with pytest.raises(GitHubError, match="status 304"):
+        list(ready.comments(1))
+
+
 @pytest.fixture
 def other_host() -> Iterator[tuple[str, list[str]]]:
     """A server that is not GitHub, and what it was asked."""
