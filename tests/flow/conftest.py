@@ -137,9 +137,12 @@ def tiny_origin(tmp_path_factory: pytest.TempPathFactory, weighin: Command) -> P
 
 
 @pytest.fixture
-def tiny(tiny_origin: Path, tmp_path: Path) -> Path:
-    """A fresh copy of that project."""
-    return Path(shutil.copytree(tiny_origin, tmp_path / "project"))
+def tiny(tiny_origin: Path, weighed_origin: Path, tmp_path: Path) -> Path:
+    """A fresh copy of that project, which knows that its data is sound and nothing else."""
+    root = Path(shutil.copytree(tiny_origin, tmp_path / "project"))
+    known = Path(".weighin/work/data")
+    shutil.copytree(weighed_origin / known, root / known)
+    return root
 
 
 @pytest.fixture(scope="session")
