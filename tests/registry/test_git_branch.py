@@ -267,6 +267,26 @@ def test_a_hook_that_declines_is_quoted(place: Place, words: str, advice: str) -
     assert advice in str(caught.value)
 
 
+def test_what_a_server_says_is_shown_and_not_obeyed(place: Place) -> None:
+    hook = place.bare / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nprintf '\\033[2Jgone \\342\\200\\256txt' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(StoreError) as caught:
+        place.review()
+    assert "gone" in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert "\u202e" not in str(caught.value)
+
+
+def test_tags_and_other_branches_of_the_user_stay_at_home(place: Place) -> None:
+    place.git("config", "push.followTags", "true")
+    place.git("tag", "-m", "mine", "mine")
+    place.git("branch", "private")
+    place.review()
+    shown = Git(root=place.bare, environ=place.environ)("for-each-ref", "--format=%(refname)")
+    assert shown.splitlines() == ["refs/heads/main", f"refs/heads/{BRANCH}"]
+
+
 def test_a_branch_that_would_hold_nothing_new_is_told(place: Place) -> None:
     assert not place.review().empty
     place.git("push", "-q", "origin", f"{place.tip()}:refs/heads/main", f":{BRANCH}")

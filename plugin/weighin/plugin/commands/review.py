@@ -112,7 +112,7 @@ def tell(reviewed: "Reviewed") -> None:
     from weighin.gates.plain import plain
 
     for note in reviewed.notes:
-        warn(f"weighin: {note}")
+        warn(f"weighin: {plain(note)}")
     did = "would " if reviewed.dry_run else ""
     for words in reviewed.done:
         say(f"  {did}{plain(words)}")
