@@ -101,15 +101,21 @@ def _reviewed(
 def _objections(
     desk: Desk, believed: Believed, pull: PullRequest, sha: str, prefix: str, bundle: Bundle
 ) -> Iterator[str]:
-    """What a good signature does not say: that the numbers are about this pull request."""
+    """What a good signature does not say: that the numbers are about this pull request.
+
+    A weigh-in that the base branch has already is what a pull request shows that brings none, such
+    as one that changes budgets. It speaks for nothing that such a pull request adds.
+    """
     model, version = believed.weigh_in.model, believed.weigh_in.version
     root = desk.project.root
     committed = desk.project.committed(model, version).relative_to(root).as_posix()
-    path = f"{prefix}{committed}/{REPORT_JSON}"
-    if desk.repository.file_at(path, sha) != bundle.report:
+    path, described = f"{prefix}{committed}/{REPORT_JSON}", f"{prefix}dvc.yaml"
+    read, base = desk.repository.file_at, pull.base_sha
+    merged_before = read(path, base) == bundle.report
+    if read(path, sha) != bundle.report:
         yield f"the pull request does not hold this weigh-in ({path})"
-    elif desk.repository.file_at(path, pull.base_sha) == bundle.report:
-        yield "this weigh-in is in the base branch already; it says nothing of this pull request"
+    elif merged_before and read(described, sha) != read(described, base):
+        yield f"the pull request changes {described}, but brings no weigh-in of what it adds"
     try:
         data = plan_for(desk.project, model).data
     except (ConfigError, DataError) as error:
