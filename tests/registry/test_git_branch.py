@@ -220,6 +220,21 @@ def test_a_strangers_commit_survives_a_base_that_conflicts_with_ours(place: Plac
     assert place.tip(f"{BRANCH}^2") == place.tip("main")
 
 
+def test_the_base_merged_into_the_branch_by_a_button_is_no_strangers_change(place: Place) -> None:
+    place.review()
+    place.stranger("main", {"readme": "news\n"})
+    theirs = Git(root=place.clone.parent / "theirs", environ=place.environ)
+    theirs("checkout", "-q", "-B", "work", f"origin/{BRANCH}")
+    who = ("-c", "user.name=GitHub", "-c", "user.email=noreply@github.com")
+    theirs(*who, "merge", "-q", "--no-ff", "-m", "Merge branch 'main'", "origin/main")
+    theirs("push", "-q", "origin", f"HEAD:{BRANCH}")
+    merged = place.tip()
+    assert place.review().commit == merged
+    place.review({**FILES, f"{FOLDER}/report.json": b"2"})
+    assert place.tip(f"{BRANCH}^") == merged
+    assert (place.show(f"{FOLDER}/report.json"), place.show("readme")) == ("2", "news")
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -19,6 +19,7 @@ from weighin.plugin.results import REPORT_JSON
 from weighin.plugin.review.checks import Shown
 from weighin.plugin.review.comment_text import comment_text
 from weighin.plugin.review.desk import Desk, Reviewed, State, believe_here, say_checks, say_comment
+from weighin.plugin.review.plan_changes import first_of
 from weighin.plugin.review.plan_file import FileAt, line_finder, told_changes, told_files
 from weighin.plugin.review.trust import Believed, Bundle, foreign_to, judged_by
 
@@ -135,7 +136,7 @@ def _changes(
         return lambda path: desk.repository.file_at(f"{prefix}{path}", ref)
 
     files = told_files(desk.project, weigh_in.model, at(pull.base_sha), at(pull.head_sha))
-    return (*told, *files)
+    return first_of((*told, *files))
 
 
 def _shown(

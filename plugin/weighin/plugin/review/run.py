@@ -30,6 +30,7 @@ from weighin.plugin.review.desk import (
     write_pull,
 )
 from weighin.plugin.review.names import branch_name
+from weighin.plugin.review.plan_changes import first_of
 from weighin.plugin.review.plan_file import line_finder, told_changes
 from weighin.plugin.review.pull_text import pull_body, pull_title
 from weighin.plugin.review.trust import Believed
@@ -224,7 +225,7 @@ def _changes(desk: Desk, place: Workplace, prepared: Prepared) -> tuple[PlanChan
     if there is None or there == here:
         return ()
     try:
-        return told_changes(desk.project, there, here)
+        return first_of(told_changes(desk.project, there, here))
     except ConfigError:
         return ()  # the base branch's is broken; the one here mends it
 
