@@ -220,6 +220,21 @@ def test_a_strangers_commit_survives_a_base_that_conflicts_with_ours(place: Plac
     assert place.tip(f"{BRANCH}^2") == place.tip("main")
 
 
+def test_the_base_merged_into_the_branch_by_a_button_is_no_strangers_change(place: Place) -> None:
+    place.review()
+    place.stranger("main", {"readme": "news\n"})
+    theirs = Git(root=place.clone.parent / "theirs", environ=place.environ)
+    theirs("checkout", "-q", "-B", "work", f"origin/{BRANCH}")
+    who = ("-c", "user.name=GitHub", "-c", "user.email=noreply@github.com")
+    theirs(*who, "merge", "-q", "--no-ff", "-m", "Merge branch 'main'", "origin/main")
+    theirs("push", "-q", "origin", f"HEAD:{BRANCH}")
+    merged = place.tip()
+    assert place.review().commit == merged
+    place.review({**FILES, f"{FOLDER}/report.json": b"2"})
+    assert place.tip(f"{BRANCH}^") == merged
+    assert (place.show(f"{FOLDER}/report.json"), place.show("readme")) == ("2", "news")
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -265,6 +280,26 @@ def test_a_hook_that_declines_is_quoted(place: Place, words: str, advice: str) -
         place.review()
     assert words in str(caught.value)
     assert advice in str(caught.value)
+
+
+def test_what_a_server_says_is_shown_and_not_obeyed(place: Place) -> None:
+    hook = place.bare / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nprintf '\\033[2Jgone \\342\\200\\256txt' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(StoreError) as caught:
+        place.review()
+    assert "gone" in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert "\u202e" not in str(caught.value)
+
+
+def test_tags_and_other_branches_of_the_user_stay_at_home(place: Place) -> None:
+    place.git("config", "push.followTags", "true")
+    place.git("tag", "-m", "mine", "mine")
+    place.git("branch", "private")
+    place.review()
+    shown = Git(root=place.bare, environ=place.environ)("for-each-ref", "--format=%(refname)")
+    assert shown.splitlines() == ["refs/heads/main", f"refs/heads/{BRANCH}"]
 
 
 def test_a_branch_that_would_hold_nothing_new_is_told(place: Place) -> None:

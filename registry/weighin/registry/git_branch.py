@@ -18,10 +18,13 @@ from datetime import datetime
 from pathlib import Path
 
 from weighin.gates.errors import StoreError
+from weighin.gates.plain import plain
 from weighin.registry.git_plumbing import Git, GitRefused, Remote
 
 OUR_NAME, OUR_EMAIL = "weighin", "noreply@weighin.dev"
 _DELETED = "0" * 40
+_PUSH_ONLY = ("--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
+"""Whatever the user's configuration says: this branch, and nothing beside it."""
 
 Rewrite = Callable[[bytes | None], bytes]
 """What a file must be, from what it is in the parent (``None``: not there)."""
@@ -114,7 +117,7 @@ def push(git: Git, remote: Remote, prepared: Prepared) -> None:
     lease = f"--force-with-lease={ref}:{prepared.before}"
     where = ("--", remote.name, f"{prepared.commit}:{ref}")
     try:
-        git("push", "--no-verify", lease, *where, remote=remote)
+        git("push", *_PUSH_ONLY, lease, *where, remote=remote)
     except GitRefused as error:
         raise StoreError(_refusal(remote, prepared, error.words)) from error
 
@@ -195,11 +198,11 @@ def _refuse_overlap(git: Git, wanted: Wanted, strangers: tuple[str, ...]) -> Non
         named = ("diff-tree", "-r", "-c", "--root", "--no-commit-id", "--no-renames")
         both = [path for path in _paths(git, *named, sha) if wanted.owns(path)]
         if both:
-            who = git("log", "-1", "--format=%an <%ae>: %s", sha)
+            who = plain(git("log", "-1", "--format=%an <%ae>: %s", sha))
             raise StoreError(
                 f"branch '{wanted.branch}' has a commit that changes what this review writes "
-                f"({both[0]}): {sha[:12]} by {who}. Nothing was overwritten: move that commit "
-                f"elsewhere or delete the branch, and run the review again"
+                f"({plain(both[0])}): {sha[:12]} by {who}. Nothing was overwritten: move that "
+                f"commit elsewhere or delete the branch, and run the review again"
             )
 
 
@@ -219,7 +222,7 @@ def _merged_tree(git: Git, wanted: Wanted, tip: str, base: str) -> str:
     if strange:
         raise StoreError(
             f"branch '{wanted.branch}' cannot be merged with '{wanted.base}': both change "
-            f"{strange[0]}. Merge them by hand, push, and run the review again"
+            f"{plain(strange[0])}. Merge them by hand, push, and run the review again"
         )
     return tree
 

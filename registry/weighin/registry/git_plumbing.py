@@ -15,11 +15,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from weighin.gates.errors import StoreError
+from weighin.gates.plain import plain
 
 TIMEOUT_S = 300
 _ALLOWED = (
     *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LANG", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK"),
-    *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"),
+    *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "SSH_ASKPASS"),
+    *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"),
     *("GIT_CONFIG_NOSYSTEM", "GIT_SSL_CAINFO", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
@@ -190,8 +192,10 @@ def _basic(token: str) -> str:
 
 
 def _without_secrets(output: bytes, remote: Remote | None) -> str:
+    """Git's words, a part of which a server chose: no secret in them, and nothing to obey."""
     words = output.decode("utf-8", "replace").strip()
     if remote is not None and remote.token:
         for secret in (remote.token, _basic(remote.token)):
             words = words.replace(secret, "***")
-    return _IN_URL.sub("***@", words)[:_LONGEST_WORDS]
+    words = _IN_URL.sub("***@", words)[:_LONGEST_WORDS]
+    return "\n".join(plain(line) for line in words.splitlines() if line.strip())

@@ -198,7 +198,7 @@ def test_a_server_that_is_not_there_is_named(hub: Hub, ready: Repository) -> Non
 @pytest.mark.parametrize(
     ("kind", "permission"),
     [
-        ("comment", "issues: write or pull-requests: write"),
+        ("comment", "'issues: write' or 'pull-requests: write'"),
         ("check", "checks: write"),
         ("status", "statuses: write"),
         ("pull", "pull-requests: write"),
@@ -219,7 +219,7 @@ def test_an_expired_token_is_told_from_a_missing_right(hub: Hub) -> None:
     ends = hub.clock.now() + timedelta(hours=1)
     found = hub.connect(workflow("ghs_short", expires_at=ends))
     hub.clock.at = ends
-    with pytest.raises(GitHubError, match=r"does not accept the token of GITHUB_TOKEN.*expired"):
+    with pytest.raises(GitHubError, match=r"does not accept the token in GITHUB_TOKEN.*expired"):
         found.branch("main")
 
 

@@ -1,6 +1,6 @@
 """A project, its remote, and a simulated GitHub that shows it: what whole reviews are run on."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -70,7 +70,7 @@ def staged(
     *observers: Callable[[Exchange], None],
     prefix: str = "",
     clock: Callable[[], datetime] = lambda: AT,
-) -> Iterator[Stage]:
+) -> Generator[Stage]:
     """Start the simulated GitHub; ``/api/v3`` makes it one of an enterprise."""
     seen: list[Exchange] = []
 
@@ -94,7 +94,7 @@ class Fork:
     bundle: Bundle
 
 
-def fork_of(stage: Stage, *, toml: str = TOML, commits: bool = True) -> Fork:
+def fork_of(stage: Stage, *, toml: str = TOML, commits: bool = True, more: str = "") -> Fork:
     """A pull request from a fork with its own ``weighin.toml``, and what was measured there."""
     base = stage.home
     place = base.bare.parent
@@ -105,6 +105,8 @@ def fork_of(stage: Stage, *, toml: str = TOML, commits: bool = True) -> Fork:
     for setting, value in (("user.name", "Mallory"), ("user.email", "m@example.org")):
         theirs.git("config", setting, value)
     (theirs.root / "weighin.toml").write_text(toml)
+    if more:
+        (theirs.root / more).write_text("artifacts: {}\n")
     bundle = base.bundle()
     if commits:
         kept = theirs.root / "variants" / "digits" / "v3" / "weigh-in"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from weighin.gates.report.context import PlanChange
 from weighin.plugin.config import Config, ModelConfig
 from weighin.plugin.config_file import parse_config
-from weighin.plugin.review.plan_changes import file_changes, judged_files, plan_changes
+from weighin.plugin.review.plan_changes import file_changes, first_of, judged_files, plan_changes
 
 BASE = """
 [gate]
@@ -136,6 +136,17 @@ def test_a_file_that_judging_reads_is_compared_by_content() -> None:
     assert change.where == "keys/a.json"
     assert change.looser
     assert file_changes(before, before) == ()
+
+
+def test_of_many_changes_the_looser_ones_are_told_and_the_rest_counted() -> None:
+    many = tuple(
+        PlanChange(where=str(number), before="1", after="2", looser=number >= 95)
+        for number in range(100)
+    )
+    told = first_of(many, 10)
+    assert [change.looser for change in told] == [True] * 5 + [False] * 6
+    assert told[-1].where == "and 90 more"
+    assert first_of(many[:10], 10) == many[:10]
 
 
 METRICS = ["accuracy_drop_points", "size_mib", "latency_p90_ms"]

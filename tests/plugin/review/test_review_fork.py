@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.plugin.review.conftest import Home
 from tests.plugin.review.samples import TOML, make_weigh_in
-from tests.plugin.review.stage import Stage, fork_of, staged
+from tests.plugin.review.stage import Fork, Stage, fork_of, staged
 
 from weighin.gates.errors import GitHubError
 from weighin.plugin.github.records import Conclusion
@@ -67,14 +67,26 @@ def test_good_numbers_of_another_pull_request_do_not_help_this_one(stage: Stage)
     assert "does not hold this weigh-in" in stage.comments()[0]
 
 
-def test_good_numbers_that_were_merged_before_do_not_help_this_one(stage: Stage) -> None:
+def merged_before(stage: Stage, **fork: str) -> Fork:
+    """A fork's pull request that brings no weigh-in, after one was merged."""
     stage.home.keep(make_weigh_in({"host": "pass", "pixel-4": "pass"}))
     stage.review()
     stage.hub.merge(stage.hosted, 1)
-    fork = fork_of(stage, commits=False)
+    return fork_of(stage, commits=False, **fork)
+
+
+def test_a_pull_request_that_changes_budgets_only_shows_the_merged_numbers(stage: Stage) -> None:
+    fork = merged_before(stage, toml=TOML.replace("latency_p90_ms = 10.0", "latency_p90_ms = 99.0"))
+    done = stage.report(fork.number, fork.sha, fork.bundle)
+    assert done.conclusion is Conclusion.SUCCESS
+    assert "99" in stage.comments()[-1]
+
+
+def test_merged_numbers_speak_for_nothing_that_a_pull_request_adds(stage: Stage) -> None:
+    fork = merged_before(stage, more="dvc.yaml")
     done = stage.report(fork.number, fork.sha, fork.bundle)
     assert done.conclusion is Conclusion.FAILURE
-    assert "in the base branch already" in stage.comments()[-1]
+    assert "brings no weigh-in of what it adds" in stage.comments()[-1]
 
 
 def test_a_pull_request_that_moved_on_gets_nothing_about_its_past(stage: Stage) -> None:

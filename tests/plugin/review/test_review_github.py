@@ -131,6 +131,20 @@ def test_what_was_merged_is_left_alone(stage: Stage) -> None:
     assert "variants/digits/v3/weigh-in/report.json" in merged
 
 
+def test_a_merged_version_that_was_weighed_again_gets_a_new_pull_request_if_asked_for(
+    stage: Stage,
+) -> None:
+    stage.home.keep(make_weigh_in(FATES))
+    stage.review()
+    stage.hub.merge(stage.hosted, 1)
+    assert stage.writes(lambda: stage.review(renew=True)) == []
+    stage.home.keep(make_weigh_in({"host": "pass", "pixel-4": "pass"}))
+    assert "--renew" in stage.review().notes[0]
+    renewed = stage.review(renew=True)
+    assert (renewed.state, renewed.pull) == ("open", 2)
+    assert stage.writes(lambda: stage.review(renew=True)) == []
+
+
 def test_a_branch_that_somebody_forced_back_is_made_again(stage: Stage) -> None:
     stage.home.keep(make_weigh_in(FATES))
     first = stage.review()

@@ -55,6 +55,18 @@ def test_what_people_write_around_our_part_of_the_description_stays() -> None:
     assert "[Report page](https://example.org/r.html)" in again
 
 
+@pytest.mark.parametrize(
+    ("fate", "untrusted", "words"),
+    [
+        pytest.param("pass", "", "Merging releases what passed", id="pass"),
+        pytest.param("fail", "", "merging releases nothing", id="fail"),
+        pytest.param("pass", "a fork", "merging releases nothing", id="untrusted"),
+    ],
+)
+def test_the_description_says_what_merging_does(fate: str, untrusted: str, words: str) -> None:
+    assert words in pull_body(make_weigh_in({"host": fate}), Context(untrusted=untrusted), None)
+
+
 def test_a_description_without_our_part_gets_it_once() -> None:
     first = pull_body(WEIGHED, PLAIN, replace(PULL, body="Hello"))
     assert first.startswith("Hello\n\n")

@@ -35,7 +35,9 @@ from weighin.gates.weigh_in import WeighIn
 SHOWN = (Metric.LATENCY_P90_MS, Metric.PEAK_MEMORY_MIB, Metric.ENERGY_MJ)
 _LEVELS = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 _UNJUDGED = "none"
-_WIDTH, _WIDE, _HALF, _WHOLE, _STEP = 74, 130, 150, 318, 13
+_WHOLE, _STEP = 318, 13
+_WIDTHS = {1: (_WHOLE,), 2: (150, 150), 3: (130, 74, 74)}
+"""Pixels of each panel, by how many there are: the picture is as wide as the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +92,9 @@ def costs_spec(weigh_in: WeighIn, device: str) -> Spec | None:
         return None
     rows = _rows_of(known.values())
     limits = _limits(weigh_in, device)
-    widths = dict.fromkeys(panels, _WIDTH) | {Metric.LATENCY_P90_MS: _WIDE}
-    if Metric.LATENCY_P90_MS not in panels:
-        widths = dict.fromkeys(panels, _HALF)
+    widths = _WIDTHS[len(panels)]
     drawn = [
-        _panel(place, costs, axis_of(costs, limits.get(metric), widths[metric]), rows)
+        _panel(place, costs, axis_of(costs, limits.get(metric), widths[place]), rows)
         for place, (metric, costs) in enumerate(panels.items())
     ]
     return {"background": None, "hconcat": drawn, "spacing": 10, "config": config()}

@@ -147,7 +147,7 @@
   document.addEventListener("mouseover", (event) => show(event.target));
   document.addEventListener("focusin", (event) => show(event.target));
   document.addEventListener("focusout", () => show(null));
-  const stay = () => tell(document.querySelector(".m:focus"));
+  const stay = () => tell(document.querySelector(".m:hover, .m:focus"));
   document.addEventListener("scroll", stay, { passive: true, capture: true });
   document.addEventListener("click", (event) => {
     const mark = event.target.closest(".m, tr[data-v] .row-number");

@@ -123,11 +123,15 @@ def _how_sure(known: Sequence[Fate], context: Context) -> tuple[str, Html]:
     if not opened:
         return _surely_not(known)
     counted = Counter(_weakest(fate) for fate in opened)
-    measured = counted[Origin.DEVICE] + counted[Origin.ARTIFACT]
-    estimated = len(opened) - measured
-    main = f"{measured} measured, {estimated} estimated" if measured else f"{estimated} estimated"
-    if not estimated:
-        main = "All measured" if measured > 1 else "Measured"
+    measured, of_file = counted[Origin.DEVICE], counted[Origin.ARTIFACT]
+    told = (
+        (measured, "measured"),
+        (len(opened) - measured - of_file, "estimated"),
+        (of_file, "by the file alone"),
+    )
+    main = ", ".join(f"{number} {words}" for number, words in told if number)
+    if measured == len(opened):
+        main = "Measured on each" if measured > 1 else "Measured"
     others = [f"{counted[origin]} {origin.value}" for origin in list(Origin)[2:] if counted[origin]]
     rest = f" Estimated: {', '.join(others)}." if others else ""
     sure = figure(100 * min(_confidences(opened), default=0.95))

@@ -69,7 +69,7 @@ def _statements(weigh_in: WeighIn, context: Context) -> Html:
     signed = context.signatures
     if not signed:
         return _link(
-            "Signed statements", "None was looked at for this page: these numbers are not signed",
+            "Signed statements", "None was looked at for this page",
             state="open",
         )  # fmt: skip
     now = moment_of(weigh_in, context)

@@ -22,6 +22,7 @@ EXAMPLE = """examples:
   weighin review digits/3 --repo octo/app       open or update the pull request of version 3
   weighin review digits/3 --dry-run             what would be written
   weighin review digits/3 --reopen              also if somebody closed it
+  weighin review digits/3 --renew               also if it was merged, and then weighed again
   weighin review --pull 12 --sha SHA --bundle DIR
       report what a pull request from a fork measured: nothing of it is run, it is judged by
       the budgets that are checked out here, and only signed numbers are believed
@@ -43,6 +44,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--remote", metavar="REMOTE", default="origin", help="where the branch goes: name or URL"
     )
     parser.add_argument("--reopen", action="store_true", help="open a closed pull request again")
+    parser.add_argument(
+        "--renew",
+        action="store_true",
+        help="open one more for new evidence of a merged version",
+    )
     parser.add_argument("--dry-run", action="store_true", help="write nothing, say what would be")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     other = parser.add_argument_group("a pull request that was weighed without secrets")
@@ -103,6 +109,7 @@ def _wishes(args: argparse.Namespace) -> "Wishes":
         base=args.base,
         remote=args.remote,
         reopen=args.reopen,
+        renew=args.renew,
         dry_run=args.dry_run,
     )
 
@@ -112,7 +119,7 @@ def tell(reviewed: "Reviewed") -> None:
     from weighin.gates.plain import plain
 
     for note in reviewed.notes:
-        warn(f"weighin: {note}")
+        warn(f"weighin: {plain(note)}")
     did = "would " if reviewed.dry_run else ""
     for words in reviewed.done:
         say(f"  {did}{plain(words)}")

@@ -39,6 +39,7 @@ class Wishes:
         base: The branch to merge into.
         remote: Where the branch goes: a name or a URL.
         reopen: Whether a closed pull request is opened again.
+        renew: Whether a merged version that was weighed again gets a new pull request.
         dry_run: Whether nothing is written.
     """
 
@@ -47,6 +48,7 @@ class Wishes:
     base: str | None = None
     remote: str = "origin"
     reopen: bool = False
+    renew: bool = False
     dry_run: bool = False
 
 
@@ -128,6 +130,7 @@ def open_workplace(wishes: Wishes, environ: Mapping[str, str], opened: Opened) -
         remote=Remote(name=wishes.remote, url=url, token=token),
         base=wishes.base,
         reopen=wishes.reopen,
+        renew=wishes.renew,
     )
 
 

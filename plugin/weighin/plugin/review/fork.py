@@ -19,6 +19,7 @@ from weighin.plugin.results import REPORT_JSON
 from weighin.plugin.review.checks import Shown
 from weighin.plugin.review.comment_text import comment_text
 from weighin.plugin.review.desk import Desk, Reviewed, State, believe_here, say_checks, say_comment
+from weighin.plugin.review.plan_changes import first_of
 from weighin.plugin.review.plan_file import FileAt, line_finder, told_changes, told_files
 from weighin.plugin.review.trust import Believed, Bundle, foreign_to, judged_by
 
@@ -101,15 +102,21 @@ def _reviewed(
 def _objections(
     desk: Desk, believed: Believed, pull: PullRequest, sha: str, prefix: str, bundle: Bundle
 ) -> Iterator[str]:
-    """What a good signature does not say: that the numbers are about this pull request."""
+    """What a good signature does not say: that the numbers are about this pull request.
+
+    A weigh-in that the base branch has already is what a pull request shows that brings none, such
+    as one that changes budgets. It speaks for nothing that such a pull request adds.
+    """
     model, version = believed.weigh_in.model, believed.weigh_in.version
     root = desk.project.root
     committed = desk.project.committed(model, version).relative_to(root).as_posix()
-    path = f"{prefix}{committed}/{REPORT_JSON}"
-    if desk.repository.file_at(path, sha) != bundle.report:
+    path, described = f"{prefix}{committed}/{REPORT_JSON}", f"{prefix}dvc.yaml"
+    read, base = desk.repository.file_at, pull.base_sha
+    merged_before = read(path, base) == bundle.report
+    if read(path, sha) != bundle.report:
         yield f"the pull request does not hold this weigh-in ({path})"
-    elif desk.repository.file_at(path, pull.base_sha) == bundle.report:
-        yield "this weigh-in is in the base branch already; it says nothing of this pull request"
+    elif merged_before and read(described, sha) != read(described, base):
+        yield f"the pull request changes {described}, but brings no weigh-in of what it adds"
     try:
         data = plan_for(desk.project, model).data
     except (ConfigError, DataError) as error:
@@ -129,7 +136,7 @@ def _changes(
         return lambda path: desk.repository.file_at(f"{prefix}{path}", ref)
 
     files = told_files(desk.project, weigh_in.model, at(pull.base_sha), at(pull.head_sha))
-    return (*told, *files)
+    return first_of((*told, *files))
 
 
 def _shown(

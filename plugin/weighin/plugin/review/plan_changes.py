@@ -16,6 +16,9 @@ from weighin.gates.report.context import PlanChange
 from weighin.gates.report.words import count
 from weighin.plugin.config import FILE_NAME, Config, ModelConfig
 
+MOST_TOLD = 40
+"""How many changes a comment tells one by one."""
+
 _MOST_NAMES = 3
 _LONGEST = 200
 
@@ -94,6 +97,17 @@ def file_changes(
         for path, old in sorted(before.items())
         if after.get(path) != old
     )
+
+
+def first_of(changes: tuple[PlanChange, ...], most: int = MOST_TOLD) -> tuple[PlanChange, ...]:
+    """The first changes, looser ones before others, and one that counts the rest."""
+    ordered = sorted(changes, key=lambda change: not change.looser)
+    rest = ordered[most:]
+    if not rest:
+        return tuple(ordered)
+    looser = any(change.looser for change in rest)
+    more = PlanChange(where=f"and {len(rest)} more", before="", after="", looser=looser)
+    return (*ordered[:most], more)
 
 
 def judged_files(config: Config, model: str) -> tuple[str, ...]:

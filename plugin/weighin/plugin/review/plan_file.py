@@ -20,7 +20,8 @@ from weighin.plugin.review.plan_changes import file_changes, judged_files, plan_
 from weighin.plugin.review.remarks import LineOf
 from weighin.plugin.review.toml_lines import budget_lines
 
-_LONGEST = 1_000_000
+_LONGEST = 200_000
+"""Bytes of a ``weighin.toml``: far more than anybody writes, and soon looked through."""
 
 FileAt = Callable[[str], bytes | None]
 """A file's content in one commit, by its path beside ``weighin.toml``."""

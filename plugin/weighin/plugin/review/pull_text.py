@@ -59,13 +59,21 @@ def _our_part(weigh_in: WeighIn, context: Context) -> str:
     lines = [
         f"This adds the variants of {code(f'{weigh_in.model} v{weigh_in.version}')} under "
         f"{code(folder)}: their DVC pointers, `dvc.yaml`, and the signed evidence.",
-        "The comment below has the verdict and the numbers; there is one check per device. "
-        "**Merging releases what passed**, and nothing else.",
+        f"The comment below has the verdict and the numbers; there is one check per device. "
+        f"{_on_merging(weigh_in, context)}",
         f"To look at the files: `dvc pull`. To weigh them again: {_command(reference)}",
     ]
     if context.report_url:
         lines.insert(2, f"[Report page]({context.report_url})")
     return "\n\n".join(lines).replace("<!--", "\u2039!--")
+
+
+def _on_merging(weigh_in: WeighIn, context: Context) -> str:
+    if context.untrusted:
+        return "Its numbers are not believed, so **merging releases nothing**."
+    if weigh_in.may_ship:
+        return "**Merging releases what passed**, and nothing else."
+    return "Nothing may ship, so **merging releases nothing**, but for what a person waives here."
 
 
 def _command(reference: str) -> str:

@@ -30,6 +30,7 @@ from weighin.plugin.review.desk import (
     write_pull,
 )
 from weighin.plugin.review.names import branch_name
+from weighin.plugin.review.plan_changes import first_of
 from weighin.plugin.review.plan_file import line_finder, told_changes
 from weighin.plugin.review.pull_text import pull_body, pull_title
 from weighin.plugin.review.trust import Believed
@@ -47,6 +48,7 @@ class Workplace:
         remote: Where the branch is pushed to.
         base: The branch that it is merged into; ``None``: what is configured, else the default.
         reopen: Whether a pull request that somebody closed is opened again.
+        renew: Whether a version that was merged and weighed again gets a new pull request.
     """
 
     git: Git
@@ -54,6 +56,7 @@ class Workplace:
     remote: Remote
     base: str | None = None
     reopen: bool = False
+    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,8 @@ def review(desk: Desk, place: Workplace, model: str, version: str) -> Reviewed:
     believed = believe_here(desk, kept.bundle)
     pulls = desk.repository.pulls_of(branch_name(model, version))
     pull = current_pull(pulls, desk.repository.full_name)
+    if pull is not None and pull.merged and place.renew:
+        pull = None
     if pull is not None and (pull.merged or (pull.state == "closed" and not place.reopen)):
         return _left_alone(believed.weigh_in, pull, dry_run=desk.dry_run)
     comments = () if pull is None else tuple(desk.repository.comments(pull.number))
@@ -165,7 +170,8 @@ def current_pull(pulls: Sequence[PullRequest], full_name: str) -> PullRequest | 
 def _left_alone(weigh_in: WeighIn, pull: PullRequest, *, dry_run: bool) -> Reviewed:
     """Somebody decided already: nothing is written."""
     closed = "was closed by somebody; --reopen opens it again"
-    note = "was merged" if pull.merged else closed
+    merged = "was merged; --renew opens a new one for evidence that was measured again"
+    note = merged if pull.merged else closed
     return Reviewed(
         model=weigh_in.model,
         version=weigh_in.version,
@@ -219,7 +225,7 @@ def _changes(desk: Desk, place: Workplace, prepared: Prepared) -> tuple[PlanChan
     if there is None or there == here:
         return ()
     try:
-        return told_changes(desk.project, there, here)
+        return first_of(told_changes(desk.project, there, here))
     except ConfigError:
         return ()  # the base branch's is broken; the one here mends it
 

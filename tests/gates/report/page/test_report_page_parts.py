@@ -212,7 +212,7 @@ def test_a_statement_out_of_date_offers_nothing(case: Case) -> None:
     assert "0 of 19 statements" in told
     assert "May offer a file to 0 of 4 devices" in told
     unsigned = text_of(chain(weigh_in, PLAIN))
-    assert "these numbers are not signed" in unsigned
+    assert "None was looked at for this page" in unsigned
     assert "Could offer a file to 3 of 4 devices once signed" in unsigned
 
 
