@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
+@pytest.fixture(autouse=True)
+def no_other_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow exports its addresses to the process: those of one test are not another's."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """Real models and phone data kept beside the project; skipped, visibly, where they are not."""

@@ -46,7 +46,7 @@ def examine(start: Path) -> tuple[Finding, ...]:
     Raises:
         ConfigError: there is no project, or its ``weighin.toml`` is wrong.
     """
-    project = open_project(start)
+    project = open_project(start, os.environ)
     return (
         *_packages(),
         _hook(project),

@@ -80,14 +80,19 @@ class Project:
         return self.root / "variants" / model / f"v{version}" / "weigh-in"
 
 
-def open_project(start: Path) -> Project:
+def open_project(start: Path, environ: Mapping[str, str] | None = None) -> Project:
     """The project at or above ``start``.
+
+    Args:
+        start: A folder in it.
+        environ: The environment; where it names an MLflow, see :func:`with_mlflow_of`.
 
     Raises:
         ConfigError: there is none, or its configuration is wrong.
     """
     root = find_root(start)
-    return Project(root=root, config=load_config(root / FILE_NAME))
+    project = Project(root=root, config=load_config(root / FILE_NAME))
+    return project if environ is None else with_mlflow_of(project, environ)
 
 
 def with_mlflow_of(project: Project, environ: Mapping[str, str]) -> Project:

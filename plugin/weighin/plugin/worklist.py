@@ -131,7 +131,7 @@ def watch(project: Project, *, every_seconds: float, tell: Callable[[Done], None
     hints_path = outbox.outbox_path(os.environ, project.root)
     while True:
         try:
-            sync(open_project(project.root), quiet=False, tell=tell)
+            sync(open_project(project.root, os.environ), quiet=False, tell=tell)
         except WeighinError as error:
             warn(f"weighin: {error}; trying again in {every_seconds:g} s")
         outbox.wait_for_hint(hints_path, every_seconds)

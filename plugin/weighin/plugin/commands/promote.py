@@ -1,6 +1,7 @@
 """``weighin promote``: release what passed into the signed channel."""
 
 import argparse
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from weighin.registry.release import release_to_json
 
     name, version = parse_reference(args.reference)
-    project = open_project(Path.cwd())
+    project = open_project(Path.cwd(), os.environ)
     promotion = promote_version(project, name, version)
     _warn(promotion.notes)
     if args.json:
@@ -64,12 +65,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _merged(args: argparse.Namespace) -> int:
-    import os
-
     from weighin.plugin.merged import promote_merged
-    from weighin.plugin.project import open_project, with_mlflow_of
+    from weighin.plugin.project import open_project
 
-    project = with_mlflow_of(open_project(Path.cwd()), os.environ)
+    project = open_project(Path.cwd(), os.environ)
     merged = promote_merged(project, *args.merged)
     for one in merged:
         _warn(one.promotion.notes if one.promotion is not None else ())

@@ -1,6 +1,7 @@
 """``weighin report MODEL/VERSION``: show a finished weigh-in again."""
 
 import argparse
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     name, version = parse_reference(args.reference)
     compare = _version(args.compare)
-    project, now = open_project(Path.cwd()), datetime.now(UTC)
+    project, now = open_project(Path.cwd(), os.environ), datetime.now(UTC)
     if args.verify:
         return _verify(project, name, version, now, as_json=args.json)
     weigh_in = load_weigh_in(weigh_in_folder(project, name, version))

@@ -1,6 +1,7 @@
 """``weighin run MODEL/VERSION``: weigh one version now."""
 
 import argparse
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from weighin.plugin.worklist import weigh_version
 
     name, version = parse_reference(args.reference)
-    project = open_project(Path.cwd())
+    project = open_project(Path.cwd(), os.environ)
     weigh_in = weigh_version(project, name, version, again=args.again, quiet=args.json)
     context = look_around(project, weigh_in, datetime.now(UTC))
     places = budgets_of(project, weigh_in, context) if wants_places(args) else Places()

@@ -1,6 +1,7 @@
 """``weighin sync``: weigh whatever is due."""
 
 import argparse
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from weighin.plugin.project import open_project
     from weighin.plugin.worklist import Done, renew, sync, watch
 
-    project = open_project(Path.cwd())
+    project = open_project(Path.cwd(), os.environ)
 
     def tell(done: Done) -> None:
         if not args.json:

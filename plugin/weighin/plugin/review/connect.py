@@ -83,7 +83,7 @@ def open_desk(
         ConfigError: there is no project, or nobody says which repository.
         GitHubError: there are no credentials, or GitHub does not accept them.
     """
-    project = open_project(start)
+    project = open_project(start, environ)
     api = api_of(wishes.api, project.config.review, environ)
     credentials = choose_credentials(environ, api)
     repository = connect_repository(
