@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
+
+# Timings never decide a test, and these machines are busy.
+settings.register_profile("weighin", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("weighin")
 
 Array = NDArray[np.float32]
 
