@@ -14,6 +14,7 @@ from weighin.gates.report.limit_words import budget_words
 from weighin.gates.report.mark_words import point_words
 from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.page_parts import (
+    MANY,
     NOTHING,
     amount,
     badge,
@@ -58,7 +59,9 @@ def cards(weigh_in: WeighIn, context: Context) -> Html:
     """A card per device: pictures, budgets, and every check of every variant."""
     known = enumerate(fates(weigh_in, context), start=1)
     shown = (_card(weigh_in, context, place, fate) for place, fate in known)
-    return section("pictures", "Device by device", tag("div", *shown, class_="cards"))
+    # Of many cards, a browser need only lay out those that are looked at.
+    many = "cards many" if len(weigh_in.devices) > MANY else "cards"
+    return section("pictures", "Device by device", tag("div", *shown, class_=many))
 
 
 def chart_legend() -> Html:

@@ -13,6 +13,8 @@ from weighin.gates.report.verdict_words import MARKS, Standing
 from weighin.gates.report.words import METRIC_WORDS, figure
 
 NOTHING = Html("")
+MANY = 8
+"""From more devices on, tiles are small, and cards are laid out when they are looked at."""
 
 
 def badge(outcome: Outcome | Standing) -> Html:
