@@ -103,6 +103,11 @@ def numbered(number: int, name: str) -> Html:
     )
 
 
+def first_upper(words: str) -> str:
+    """The same as the beginning of a sentence."""
+    return words[:1].upper() + words[1:]
+
+
 def unseen(words: str) -> Html:
     """For those who listen; what it says is visible in another way."""
     return tag("span", words, class_="sr")
