@@ -31,9 +31,8 @@ from weighin.plugin.results import (
     save_weigh_in,
     weigh_in_folder,
 )
-from weighin.plugin.setup import init_project
-from weighin.registry.channel import Publication, publish
-from weighin.registry.keys import load_dev_signers
+from weighin.registry.channel import Publication, create_channel, publish
+from weighin.registry.keys import KeyRole, create_dev_keys, load_dev_signers, load_signer
 from weighin.registry.release import Approval, Release, ReleasedVariant
 
 MODEL = "digits-cnn"
@@ -45,10 +44,11 @@ Offer = Callable[[str], None]
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("template") / "project"
-    root.mkdir()
-    init_project(root)
-    return root
+    project = Project(root=tmp_path_factory.mktemp("template"), config=parse_config({}))
+    create_dev_keys(project.keys)
+    root_key = load_signer(str(project.keys / f"{KeyRole.ROOT}.pem"))
+    create_channel(project.channel, root_key, load_dev_signers(project.keys), NOW)
+    return project.root
 
 
 @pytest.fixture
@@ -322,9 +322,8 @@ def test_every_statement_is_told_with_its_signer(project: Project) -> None:
 
 
 def test_a_strangers_signature_is_nobodys(project: Project, tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    init_project(tmp_path / "other")
     stranger = Project(root=tmp_path / "other", config=parse_config({}))
+    create_dev_keys(stranger.keys)
     signatures, notes = signed_files(project, weighed("3"), sign_all(stranger, weighed("3")))
     assert [one.keyid for one in signatures] == ["", ""]
     assert all("signed by a key that is not trusted" in note for note in notes)

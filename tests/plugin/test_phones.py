@@ -17,7 +17,7 @@ from weighin.plugin.phones import PREDICTED, Phones
 from weighin.plugin.plan import Plan
 from weighin.plugin.planning import plan_for
 from weighin.plugin.project import open_project
-from weighin.plugin.promote import policy_of
+from weighin.plugin.promote_policy import policy_of
 from weighin.plugin.worklist import Done
 from weighin.registry.promotion import fleet_objection
 

@@ -25,7 +25,7 @@ from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.offer import compared_with, read_offer
 from weighin.plugin.plan import Plan, make_plan
 from weighin.plugin.project import Project
-from weighin.plugin.promote import policy_of, verified
+from weighin.plugin.promote_policy import policy_of, verified
 from weighin.plugin.scales import Scales
 from weighin.plugin.setup import init_project
 from weighin.plugin.weighing import weigh_variants

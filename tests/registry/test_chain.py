@@ -4,16 +4,19 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from weighin.gates.evidence import sign_statement
+from weighin.gates.metric import Budget, Metric
 from weighin.gates.report.document import from_document, to_document
 from weighin.gates.signing import CryptoSigner
 from weighin.gates.statement import Statement
+from weighin.gates.waiver import Waiver
 from weighin.gates.weigh_in import Result, WeighIn
+from weighin.plugin.chain_words import chain_text, chain_to_json
 from weighin.registry.chain import trace
 from weighin.registry.chain_records import Chain, Facts, ReportFile, State
 from weighin.registry.channel import current_release, publish
@@ -279,3 +282,99 @@ def test_the_field_that_was_edited_is_named(world: "World") -> None:
 def test_the_first_difference_is_found(one: object, other: object, where: str | None) -> None:
     found = first_difference(one, other)
     assert (found and found[0]) == where
+
+
+WAIVER = Waiver(
+    model="digits",
+    version="1",
+    plan_digest="cc" * 32,
+    metric=Metric.LATENCY_P90_MS,
+    device="pixel_8",
+    reason="nobody has one",
+    by="alice",
+    url="https://github.com/acme/app/pull/7#issuecomment-1",
+    issued_at=datetime(2026, 11, 22, 11, 30, tzinfo=UTC),
+    expires_at=datetime(2026, 12, 6, 11, 30, tzinfo=UTC),
+)
+
+
+def with_waiver(facts: Facts, waiver: Waiver | None) -> Facts:
+    """The chain under a budget for a phone that its file does not hold."""
+    strict = (Budget(metric=Metric.LATENCY_P90_MS, at_most=1.0),)
+    other = tuple(b for b in facts.policy.budgets["pixel_8"] if b.metric != strict[0].metric)
+    budgets = {**facts.policy.budgets, "pixel_8": (*other, *strict)}
+    waivers = () if waiver is None else (waiver,)
+    return replace(facts, policy=replace(facts.policy, budgets=budgets, waivers=waivers))
+
+
+def waiver_link(facts: Facts) -> tuple[State, str] | None:
+    links = [link for link in trace(facts).links if link.name == "waivers"]
+    return (links[0].state, links[0].detail) if links else None
+
+
+def test_without_waivers_the_chain_has_no_such_link(world: "World") -> None:
+    assert waiver_link(facts_of(world, publish_it=True)) is None
+
+
+def test_a_waiver_that_holds_is_a_note_with_its_person_reason_and_end(world: "World") -> None:
+    facts = with_waiver(facts_of(world), WAIVER)
+    state, said = waiver_link(facts) or (None, "")
+    assert state is State.NOTE
+    assert (
+        "int8.tflite on pixel_8: latency_p90_ms is FAIL and waived by alice until 2026-12-06: "
+        "nobody has one"
+    ) in said
+    text = chain_text(trace(facts))
+    assert "FAIL" in text
+    assert "w waived: it does not pass" in text
+    assert max(map(len, text.splitlines())) <= 80
+    document = chain_to_json(trace(facts))
+    assert str(document["evidence"]).count("'by': 'alice'") == 2
+
+
+def offered_by_waiver(facts: Facts, until: datetime) -> Facts:
+    assert facts.offered is not None
+    variants = tuple(
+        replace(
+            variant,
+            approvals=tuple(
+                replace(one, waived=("latency_p90_ms",), waived_until=until)
+                if one.device == "pixel_8"
+                else one
+                for one in variant.approvals
+            ),
+        )
+        for variant in facts.offered.variants
+    )
+    return replace(facts, offered=replace(facts.offered, variants=variants))
+
+
+def test_a_release_by_a_waiver_that_holds_is_a_chain_that_holds(world: "World") -> None:
+    facts = with_waiver(facts_of(world, publish_it=True), WAIVER)
+    assert broken(trace(offered_by_waiver(facts, WAIVER.expires_at))) == set()
+
+
+@pytest.mark.parametrize(
+    ("waiver", "until", "said"),
+    [
+        pytest.param(
+            replace(WAIVER, expires_at=datetime(2026, 11, 22, 12, tzinfo=UTC)),
+            datetime(2026, 11, 22, 12, tzinfo=UTC),
+            "expired on 2026-11-22",
+            id="expired since",
+        ),
+        pytest.param(None, WAIVER.expires_at, "that is not here", id="withdrawn"),
+    ],
+)
+def test_a_release_by_a_waiver_that_holds_no_more_breaks_the_chain(
+    world: "World", waiver: Waiver | None, until: datetime, said: str
+) -> None:
+    facts = with_waiver(facts_of(world, publish_it=True), waiver)
+    chain = trace(offered_by_waiver(facts, until))
+    assert broken(chain) == {"waivers"}
+    assert said in next(link.detail for link in chain.links if link.name == "waivers")
+
+
+def test_a_waiver_that_is_not_to_be_believed_breaks_the_chain(world: "World") -> None:
+    facts = replace(facts_of(world), waiver_problems=("waivers/x.json: not trusted",))
+    assert waiver_link(facts) == (State.BROKEN, "waivers/x.json: not trusted")

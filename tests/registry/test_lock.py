@@ -1,5 +1,6 @@
 """A lock comes back as it was written, and holds what is in the folder against it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from weighin.gates.digest import sha256_of
 from weighin.gates.errors import LockMismatch
+from weighin.gates.metric import Metric
 from weighin.gates.variant import Format
 from weighin.registry.lock import (
     Lock,
@@ -36,6 +38,16 @@ locks = st.builds(
         recipe=st.text(),
         format=st.sampled_from(Format),
         evidence_sha256=digests,
+    ).flatmap(
+        lambda file: (
+            st.just(file)
+            | st.builds(
+                replace,
+                st.just(file),
+                waived=st.lists(st.sampled_from([m.value for m in Metric]), min_size=1).map(tuple),
+                waived_until=st.datetimes(timezones=st.just(UTC)),
+            )
+        )
     ),
     channel=st.builds(
         SeenChannel,

@@ -45,7 +45,24 @@ def objection_to(
     measured: Measurement, budget: Budget, subject: Subject, moment: Moment
 ) -> str | None:
     """Why a measurement does not count for this budget and subject; ``None`` if it does."""
-    return _mismatch(measured, subject, moment) or _implausible(measured, budget, moment)
+    return (
+        _mismatch(measured, subject, moment)
+        or _implausible(measured, moment)
+        or _low_origin(measured, budget)
+        or _wrong_kind(measured)
+    )
+
+
+def fault_of(measured: Measurement, subject: Subject, moment: Moment) -> str | None:
+    """What is wrong with a measurement whatever its origin; ``None`` if it is sound in itself.
+
+    A number that is sound but comes from a lower origin than a budget asks for has no fault.
+    """
+    return (
+        _mismatch(measured, subject, moment)
+        or _implausible(measured, moment)
+        or _wrong_kind(measured)
+    )
 
 
 def _mismatch(measured: Measurement, subject: Subject, moment: Moment) -> str | None:
@@ -66,8 +83,8 @@ def _mismatch(measured: Measurement, subject: Subject, moment: Moment) -> str | 
     return None
 
 
-def _implausible(measured: Measurement, budget: Budget, moment: Moment) -> str | None:
-    """Evidence that is no interval, rests on nothing, or comes from too low an origin."""
+def _implausible(measured: Measurement, moment: Moment) -> str | None:
+    """Evidence that is no interval, or rests on nothing."""
     interval = (measured.lower, measured.value, measured.upper)
     if not all(math.isfinite(end) for end in interval):
         return "the interval is not finite"
@@ -84,11 +101,16 @@ def _implausible(measured: Measurement, budget: Budget, moment: Moment) -> str |
         return "no samples behind it"
     if measured.origin is Origin.ARTIFACT and measured.metric not in OF_THE_FILE:
         return "a number of a device cannot come from the file alone"
+    return None
+
+
+def _low_origin(measured: Measurement, budget: Budget) -> str | None:
+    """Evidence that comes from too low an origin for this budget."""
     if measured.origin is Origin.SCALED:
         return "scaled from specifications only, which can never pass"
     if not measured.origin.is_at_least(budget.least_origin):
         return f"{measured.origin}, but the budget asks for {budget.least_origin} or better"
-    return _wrong_kind(measured)
+    return None
 
 
 def _wrong_kind(measured: Measurement) -> str | None:

@@ -11,7 +11,7 @@ written verdict is not the one that its own readings and budgets give.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -34,9 +34,18 @@ def sign_statement(statement: Statement, signer: "Signer") -> bytes:
     Raises:
         ValueError: the statement cannot be written (a time without a zone, a name given twice).
     """
+    return sign_document(statement_to_json(statement), signer)
+
+
+def sign_document(document: Mapping[str, object], signer: "Signer") -> bytes:
+    """Put any in-toto statement into a DSSE envelope and sign it.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
     from securesystemslib.dsse import Envelope
 
-    payload = json.dumps(statement_to_json(statement), allow_nan=False, ensure_ascii=False)
+    payload = json.dumps(document, allow_nan=False, ensure_ascii=False)
     envelope = Envelope(payload.encode(), PAYLOAD_TYPE, {})
     envelope.sign(signer)
     return json.dumps(envelope.to_dict(), indent=1).encode()
@@ -72,11 +81,31 @@ def open_statement(envelope: bytes, public_keys: Iterable["Key"]) -> Signed:
     Raises:
         EvidenceError: the signature, the shape, the subject or the verdict does not hold.
     """
+    parsed, keyid = _verified(envelope, public_keys)
+    return Signed(statement=_statement_of(parsed), keyid=keyid)
+
+
+def open_document(envelope: bytes, public_keys: Iterable["Key"]) -> object:
+    """The in-toto statement of any kind in an envelope that a trusted key signed.
+
+    Raises:
+        EvidenceError: the signature does not hold, or there is no JSON inside.
+    """
+    parsed, _ = _verified(envelope, public_keys)
+    try:
+        document: object = json.loads(parsed.payload)
+    except (ValueError, RecursionError) as error:
+        raise EvidenceError(f"evidence is malformed: {error}") from error
+    return document
+
+
+def _verified(envelope: bytes, public_keys: Iterable["Key"]) -> tuple["Envelope", str]:
+    """The envelope, and the id of the trusted key whose signature on it is good."""
     parsed = _envelope(envelope)
     keyid = _check_signature(parsed, tuple(public_keys))
     if parsed.payload_type != PAYLOAD_TYPE:
         raise EvidenceError(f"evidence: payload type {parsed.payload_type!r} is not in-toto's")
-    return Signed(statement=_statement_of(parsed), keyid=keyid)
+    return parsed, keyid
 
 
 def check_dates(statement: Statement, now: datetime) -> None:

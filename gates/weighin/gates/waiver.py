@@ -2,14 +2,19 @@
 
 A waiver is no pass. The outcome of a waived check stays what its evidence says; a verdict that is
 not ``PASS`` only because of waived checks may be released all the same, and every report and the
-release itself say so. What this module does not do: it reads no comment and checks no signature.
+release itself say so. Numbers and gaps can be waived. Evidence that is wrong (of another file,
+device, runtime or time, or at odds with itself) cannot, whoever says so.
+
+What this module does not do: it reads no comment and checks no signature.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from weighin.gates.belief import fault_of
 from weighin.gates.judge import Check, Outcome, Verdict
+from weighin.gates.measurement import Unreadable
 from weighin.gates.metric import Metric
 
 
@@ -44,11 +49,26 @@ class Waiver:
     def covers(self, check: Check, now: datetime) -> bool:
         """Whether it lets this check go, at that time."""
         same = check.budget.metric is self.metric
-        return same and self.device in {None, check.subject.device} and self.holds(now)
+        here = same and self.device in {None, check.subject.device}
+        return here and self.holds(now) and bar_to_waiving(check) is None
 
     def holds(self, now: datetime) -> bool:
         """Whether it was issued and has not expired."""
         return self.issued_at <= now < self.expires_at
+
+
+def bar_to_waiving(check: Check) -> str | None:
+    """Why nobody may let a check go; ``None`` if a named person may.
+
+    May be waived: a number above its budget, an interval across it, a number that is not there,
+    and one from a lower origin than asked for. In all of these it is known what is not known.
+    """
+    if len(check.readings) > 1:
+        return f"{len(check.readings)} readings contradict"
+    reading = check.reading
+    if isinstance(reading, Unreadable):
+        return None
+    return fault_of(reading, check.subject, check.moment)
 
 
 def waived(

@@ -28,8 +28,8 @@ from weighin.plugin.pipeline import model_folder
 from weighin.plugin.plan import make_plan
 from weighin.plugin.planning import plan_for
 from weighin.plugin.project import Project
-from weighin.plugin.promote import policy_of
-from weighin.plugin.results import REPORT_JSON, load_evidence, load_weigh_in
+from weighin.plugin.promote_policy import policy_of, waivers_with
+from weighin.plugin.results import REPORT_JSON, load_evidence, load_weigh_in, weigh_in_folder
 from weighin.plugin.source import content_digest
 from weighin.registry.chain_records import Facts, ReportFile
 from weighin.registry.channel import current_release
@@ -46,11 +46,13 @@ def collect(project: Project, name: str, version: str, now: datetime) -> Facts:
     Raises:
         ConfigError: the configuration does not describe the model, or a trusted key is missing.
     """
-    folder = project.results(name, version)
+    folder = weigh_in_folder(project, name, version)
     envelopes, keys = load_evidence(folder), trusted_keys(project)
     proofs = _proofs(envelopes.values(), keys)
     offered, channel_problem = _offered(project, name)
+    waivers = waivers_with(project, folder, proofs, now)
     policy, no_plan = _policy(project, name, proofs, offered, now)
+    policy = replace(policy, waivers=waivers.waivers)
     source, source_problem = _source(project, name, version)
     report, report_problem = _report(folder)
     return Facts(
@@ -68,6 +70,7 @@ def collect(project: Project, name: str, version: str, now: datetime) -> Facts:
         channel=project.config.channel.name,
         offered=offered,
         channel_problem=channel_problem,
+        waiver_problems=waivers.refused,
     )
 
 

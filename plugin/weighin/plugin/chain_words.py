@@ -3,7 +3,9 @@
 import textwrap
 from collections.abc import Iterator
 
+from weighin.gates.judge import Check
 from weighin.gates.report.words import plain
+from weighin.gates.waiver import Waiver
 from weighin.registry.chain_records import Chain, Examined, Link, State
 
 SCHEMA = "weighin/chain/v1"
@@ -22,9 +24,7 @@ def chain_text(chain: Chain) -> str:
     if chain.evidence:
         lines += ["", f"{'':<8}{'evidence':<{_LABEL}}{'now':<10}{'until':<11}sha256"]
         lines += [_line(one) for one in chain.evidence]
-        lines += (
-            ["", "* what the channel offers"] if any(e.released for e in chain.evidence) else []
-        )
+        lines += _legend(chain)
     if broken:
         lines += ["", "broken:"]
         for name, detail in broken:
@@ -52,8 +52,15 @@ def _line(one: Examined) -> str:
     state = State.HOLDS if one.holds else State.BROKEN
     verdict = one.verdict.outcome.value if one.verdict is not None else "-"
     until = f"{one.statement.expires_at:%Y-%m-%d}" if one.statement is not None else "-"
-    star = "*" if one.released else ""
+    star = ("*" if one.released else "") + ("w" if one.waivers else "")
     return f"{state.value:<8}{label:<{_LABEL}}{verdict:<10}{until:<11}{one.sha256[:8]}{star}"
+
+
+def _legend(chain: Chain) -> list[str]:
+    """What the marks behind a digest mean; only those that are there."""
+    said = ["* what the channel offers"] if any(one.released for one in chain.evidence) else []
+    said += ["w waived: it does not pass"] if any(one.waivers for one in chain.evidence) else []
+    return ["", *said] if said else []
 
 
 def _broken(chain: Chain) -> Iterator[tuple[str, str]]:
@@ -80,6 +87,17 @@ def _link_to_json(link: Link) -> dict[str, object]:
     return {"link": link.name, "state": link.state.name.lower(), "detail": link.detail}
 
 
+def _waived_to_json(check: Check, waiver: Waiver) -> dict[str, object]:
+    return {
+        "metric": check.budget.metric.value,
+        "outcome": check.outcome.value,
+        "by": waiver.by,
+        "reason": waiver.reason,
+        "url": waiver.url,
+        "expires_at": waiver.expires_at.isoformat(),
+    }
+
+
 def _examined_to_json(one: Examined) -> dict[str, object]:
     statement, verdict = one.statement, one.verdict
     return {
@@ -94,6 +112,7 @@ def _examined_to_json(one: Examined) -> dict[str, object]:
         "now": verdict and verdict.outcome.value,
         "reason": verdict and verdict.reason,
         "released": one.released,
+        "waived": [_waived_to_json(check, waiver) for check, waiver in one.waivers],
         "holds": one.holds,
         "links": [_link_to_json(link) for link in one.links],
     }

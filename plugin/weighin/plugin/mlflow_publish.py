@@ -1,28 +1,23 @@
-"""What people see in MLflow: one run per weigh-in, and `<name>-mobile` for what was released.
+"""What people see in MLflow of a release: versions of `<name>-mobile`, and an alias per channel.
 
-Doing it twice writes nothing twice: a run is found again by the version and the plan that it
-reports on, a released file by its sha256.
+Doing it twice writes nothing twice: a released file is found again by its sha256. What this
+module does not do: it writes no report (:mod:`weighin.plugin.mlflow_runs` does).
 """
 
 import hashlib
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weighin.gates.errors import EvidenceError, RegistryError
+from weighin.gates.errors import EvidenceError
 from weighin.plugin.event import MOBILE_SUFFIX, ROLE_TAG, VARIANT_ROLE, Registration
-from weighin.plugin.mark import PLAN_TAG, SOURCE_TAG
 from weighin.plugin.mlflow_store import Connection, all_versions, refused
 
-EXPERIMENT = "weighin"
 SHA256_TAG = "weighin.sha256"
 RECIPE_TAG = "weighin.recipe"
 DEVICES_TAG = "weighin.devices"
-_KEY_TAG = "weighin.key"
-_CONTENT_TAG = "weighin.content"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,42 +39,6 @@ class ReleasedFile:
     devices: tuple[str, ...]
 
 
-def publish_report(
-    connection: Connection,
-    registration: Registration,
-    plan_digest: str,
-    files: Sequence[Path],
-    *,
-    metrics: Mapping[str, float],
-    params: Mapping[str, str],
-) -> str:
-    """Attach the report files to the one run of this version and plan; returns the run's id.
-
-    An unchanged report writes nothing; a changed one replaces the files and the changed
-    metrics. MLflow's params cannot change: those that the run has already stay.
-
-    Raises:
-        RegistryError: MLflow refused or cannot be reached.
-    """
-    with refused(f"the report of {registration.label} cannot be attached in MLflow"):
-        run = _run_of(connection, registration, plan_digest)
-        run_id: str = run.info.run_id
-        content = _content_digest(files, metrics, params)
-        if run.data.tags.get(_CONTENT_TAG) == content:
-            return run_id
-        for file in files:
-            connection.client.log_artifact(run_id, str(file))
-        for name, value in metrics.items():
-            if run.data.metrics.get(name) != value:
-                connection.client.log_metric(run_id, name, value)
-        for name, text in params.items():
-            if name not in run.data.params:
-                connection.client.log_param(run_id, name, text)
-        connection.client.set_terminated(run_id, "FINISHED")
-        connection.client.set_tag(run_id, _CONTENT_TAG, content)
-        return run_id
-
-
 def publish_release(
     connection: Connection,
     registration: Registration,
@@ -92,7 +51,7 @@ def publish_release(
     Args:
         connection: From `connect`.
         registration: The version that the files were made from.
-        run_id: From `publish_report`; the files become artifacts of that run.
+        run_id: From `publish_runs`; the files become artifacts of that run.
         released: In order of preference.
         channel: Becomes the alias; characters that MLflow refuses there become `-`.
 
@@ -121,36 +80,6 @@ def publish_release(
         )
         _point_alias(connection.client, mobile, re.sub(r"[^\w-]", "-", channel), numbers[0])
     return numbers
-
-
-def _run_of(connection: Connection, registration: Registration, plan_digest: str) -> Any:
-    client = connection.client
-    experiment_id = _experiment_id(client)
-    key = hashlib.sha256(f"{registration.identity}\n{plan_digest}".encode()).hexdigest()
-    query = f"tags.`{_KEY_TAG}` = '{key}'"
-    if runs := client.search_runs([experiment_id], query, max_results=1):
-        return runs[0]
-    tags = {_KEY_TAG: key, SOURCE_TAG: registration.identity, PLAN_TAG: plan_digest}
-    return client.create_run(experiment_id, tags=tags, run_name=registration.label)
-
-
-def _experiment_id(client: Any) -> str:
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found is None:
-        try:
-            return str(client.create_experiment(EXPERIMENT))
-        except MlflowException as error:
-            found = client.get_experiment_by_name(EXPERIMENT)  # another project was faster
-            if found is None:
-                raise RegistryError(f"no experiment {EXPERIMENT} can be made: {error}") from error
-    if found.lifecycle_stage != "active":
-        raise RegistryError(
-            f"the MLflow experiment {EXPERIMENT} was deleted; bring it back with "
-            f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
-        )
-    return str(found.experiment_id)
 
 
 def _ensure_model(client: Any, mobile: str, registration: Registration) -> None:
@@ -201,11 +130,3 @@ def _refreshed(client: Any, version: Any, file: ReleasedFile) -> str:
 def _point_alias(client: Any, mobile: str, alias: str, number: str) -> None:
     if str(client.get_registered_model(mobile).aliases.get(alias)) != number:
         client.set_registered_model_alias(mobile, alias, number)
-
-
-def _content_digest(
-    files: Sequence[Path], metrics: Mapping[str, float], params: Mapping[str, str]
-) -> str:
-    digests = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
-    parts = [sorted(digests), sorted(metrics.items()), sorted(params.items())]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

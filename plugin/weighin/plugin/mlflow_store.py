@@ -81,6 +81,11 @@ def hook_is_live(registry_uri: str) -> bool:
         return bool(stores.get_store_builder(registry_uri) is open_store)
 
 
+def is_unmade(uri: str) -> bool:
+    """Whether an address is an SQLite file that nobody has made yet; connecting would make it."""
+    return any(not file.exists() for file in _sqlite_file(_absolute(plain_uri(uri))))
+
+
 def find_version(connection: Connection, name: str, version: str) -> Registration:
     """One version that somebody registered.
 

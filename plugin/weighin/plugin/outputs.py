@@ -7,14 +7,24 @@ this module does not do: it renders nothing itself.
 import argparse
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from weighin.gates.report.annotations import Lines
+from weighin.gates.metric import Metric
+from weighin.gates.report.annotations import FILE, Lines
 from weighin.gates.report.context import Context
 from weighin.gates.weigh_in import WeighIn
 from weighin.plugin.console import say
 
 STDOUT = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where budgets stand: the lines that are known, and the file in the repository."""
+
+    lines: Lines = field(default_factory=dict[tuple[str, Metric], int])
+    file: str = FILE
 
 
 def output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +46,13 @@ def output_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def wants_places(args: argparse.Namespace) -> bool:
+    """Whether anything that was asked for says where budgets stand."""
+    return bool(args.annotations) or args.sarif is not None
+
+
 def write_outputs(
-    args: argparse.Namespace, weigh_in: WeighIn, context: Context, lines: Lines
+    args: argparse.Namespace, weigh_in: WeighIn, context: Context, places: Places
 ) -> bool:
     """Write what was asked for; whether anything of it went to standard output.
 
@@ -45,10 +60,10 @@ def write_outputs(
         args: The command's, see :func:`output_arguments`.
         weigh_in: What is told of.
         context: What else is known.
-        lines: Where the budgets stand in ``weighin.toml``.
+        places: Where the budgets stand, if :func:`wants_places` asks for it.
     """
     shown = False
-    for target, text in _asked(args, weigh_in, context, lines):
+    for target, text in _asked(args, weigh_in, context, places):
         if target != STDOUT:
             path = Path(target)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,14 +76,14 @@ def write_outputs(
 
 
 def _asked(
-    args: argparse.Namespace, weigh_in: WeighIn, context: Context, lines: Lines
+    args: argparse.Namespace, weigh_in: WeighIn, context: Context, places: Places
 ) -> Iterator[tuple[str, str]]:
     """Target and text of each."""
     if args.annotations:
-        yield STDOUT, _annotations(weigh_in, context, lines)
+        yield STDOUT, _annotations(weigh_in, context, places)
     texts: dict[str, Callable[[], str]] = {
         "junit": lambda: _junit(weigh_in, context),
-        "sarif": lambda: _sarif(weigh_in, context, lines),
+        "sarif": lambda: _sarif(weigh_in, context, places),
         "summary": lambda: _summary(weigh_in, context),
     }
     for name, text in texts.items():
@@ -76,10 +91,10 @@ def _asked(
             yield target, text()
 
 
-def _annotations(weigh_in: WeighIn, context: Context, lines: Lines) -> str:
+def _annotations(weigh_in: WeighIn, context: Context, places: Places) -> str:
     from weighin.gates.report.annotations import to_annotations
 
-    return to_annotations(weigh_in, lines=lines, context=context)
+    return to_annotations(weigh_in, lines=places.lines, context=context, file=places.file)
 
 
 def _junit(weigh_in: WeighIn, context: Context) -> str:
@@ -88,12 +103,18 @@ def _junit(weigh_in: WeighIn, context: Context) -> str:
     return to_junit(weigh_in, context=context)
 
 
-def _sarif(weigh_in: WeighIn, context: Context, lines: Lines) -> str:
+def _sarif(weigh_in: WeighIn, context: Context, places: Places) -> str:
     from importlib.metadata import version
 
     from weighin.gates.report.sarif import to_sarif
 
-    document = to_sarif(weigh_in, lines=lines, context=context, version=version("weighin"))
+    document = to_sarif(
+        weigh_in,
+        lines=places.lines,
+        context=context,
+        file=places.file,
+        version=version("weighin"),
+    )
     return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 

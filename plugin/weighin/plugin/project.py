@@ -2,16 +2,18 @@
 
 import fcntl
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from weighin.gates.errors import ConfigError
-from weighin.plugin.config import FILE_NAME, STATE_DIR, Config
+from weighin.plugin.config import FILE_NAME, STATE_DIR, Config, MlflowConfig
 from weighin.plugin.config_file import find_root, load_config
 from weighin.registry.keys import key_file
 
+TRACKING_URI = "MLFLOW_TRACKING_URI"
+REGISTRY_URI = "MLFLOW_REGISTRY_URI"
 _SQLITE = "sqlite:///"
 _SECRET_FOLDERS = (
     ".ssh",
@@ -86,6 +88,20 @@ def open_project(start: Path) -> Project:
     """
     root = find_root(start)
     return Project(root=root, config=load_config(root / FILE_NAME))
+
+
+def with_mlflow_of(project: Project, environ: Mapping[str, str]) -> Project:
+    """The project, with MLflow's own variables in place of what ``weighin.toml`` leaves unsaid.
+
+    For machines that only a CI system sets up. What the file says counts more than
+    ``MLFLOW_TRACKING_URI`` and ``MLFLOW_REGISTRY_URI``.
+    """
+    tracking = environ.get(TRACKING_URI, "")
+    if not tracking or project.config.mlflow != MlflowConfig():
+        return project
+    registry = environ.get(REGISTRY_URI) or tracking
+    mlflow = MlflowConfig(tracking_uri=tracking, registry_uri=registry)
+    return replace(project, config=replace(project.config, mlflow=mlflow))
 
 
 def parse_reference(text: str) -> tuple[str, str]:

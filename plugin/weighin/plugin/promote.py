@@ -1,38 +1,39 @@
 """Promotion: from verified evidence to the channel and to MLflow.
 
 Believes signatures and files, never a report. Nothing is published when anything about the
-evidence is wrong.
+evidence is wrong. Waivers let through what people let go; one that does not hold does nothing.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from weighin.gates.belief import Moment
-from weighin.gates.digest import sha256_of
 from weighin.gates.errors import EvidenceError, WeighinError
-from weighin.gates.evidence import verify_statement
 from weighin.plugin.event import Registration
 from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.mark import Conclusion, read_mark
 from weighin.plugin.mlflow_publish import ReleasedFile, publish_release
-from weighin.plugin.mlflow_store import Connection, connect, find_version
-from weighin.plugin.plan import Plan
-from weighin.plugin.planning import plan_for
+from weighin.plugin.mlflow_store import Connection, connect, find_version, is_unmade
+from weighin.plugin.planning import data_paths, plan_for
 from weighin.plugin.project import Project, sole_worker
+from weighin.plugin.promote_policy import check_about, policy_of, verified, waivers_with
 from weighin.plugin.released import remember_release
-from weighin.plugin.results import load_evidence, load_weigh_in
-from weighin.plugin.tools import weighing_tools
+from weighin.plugin.results import load_evidence, load_weigh_in, weigh_in_folder
 from weighin.registry.channel import Publication, current_release, publish
+from weighin.registry.fetch import fetch_missing
 from weighin.registry.keys import load_dev_signers
-from weighin.registry.promotion import Policy, Proof, fleet_objection, gaps, promote, stale
-from weighin.registry.release import Release
-
-if TYPE_CHECKING:
-    from weighin.gates.signing import Key
+from weighin.registry.promotion import (
+    Policy,
+    Proof,
+    fleet_objection,
+    gaps,
+    promote,
+    stale,
+    waivers_of,
+)
+from weighin.registry.release import Approval, Release, ReleasedVariant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +41,33 @@ class Promotion:
     """What was released, and what a person should know beside it.
 
     Attributes:
-        release: What the channel offers now; without variants when nothing passed.
-        notes: What was left out, and why.
+        release: What the channel offers now; without variants when nothing passed or was waived.
+        notes: What was left out or let through, and why.
+        changed: Whether the channel offered something else before.
     """
 
     release: Release
     notes: tuple[str, ...]
+    changed: bool = False
 
 
-def promote_version(project: Project, name: str, version: str) -> Promotion:
-    """Release what passed of one version; the release is empty when nothing did.
+def promote_version(
+    project: Project,
+    name: str,
+    version: str,
+    *,
+    folder: Path | None = None,
+    unregistered: bool = False,
+) -> Promotion:
+    """Release what passed or was waived of one version; empty when there is nothing.
+
+    Args:
+        project: Whose keys, plan and channel count.
+        name: Registered model name.
+        version: Registered model version.
+        folder: Where its evidence is; where its weigh-in is found if not given.
+        unregistered: Whether it may be released where there is no registry to ask, because a
+            merge vouches for it: only where the registry is an SQLite file that does not exist.
 
     Raises:
         EvidenceError: the evidence is missing, or does not verify, match or hold any more.
@@ -58,25 +76,55 @@ def promote_version(project: Project, name: str, version: str) -> Promotion:
             the release, but MLflow could not be told, and doing it again tells it.
     """
     now = datetime.now(UTC)
+    where = folder or weigh_in_folder(project, name, version)
     with sole_worker(project):
-        envelopes = load_evidence(project.results(name, version))
+        envelopes = load_evidence(where)
         proofs = verified(envelopes, trusted_keys(project), now)
         check_about(proofs, name, version)
+        fetch_missing(project.root, _needed(project, name, proofs))
         offered = current_release(project.channel, project.config.channel.name, name)
-        policy = policy_of(project, plan_for(project, name), proofs, offered, now)
+        waivers = waivers_with(project, where, proofs, now)
+        plan = plan_for(project, name)
+        policy = policy_of(project, plan, proofs, offered, now, waivers.waivers)
         release = promote(proofs, policy)
+        changed, told = False, ()
         if release.variants:
-            connection = connect(project.tracking_uri, project.registry_uri)
-            registration = find_version(connection, name, version)
-            run_id = _report_run(registration, policy.plan_digest)
-            _publish(project, release, proofs, envelopes, now)
-            _tell_mlflow(project, connection, registration, run_id, release, proofs)
+            home = _registered(project, name, version, plan.digest, unregistered=unregistered)
+            changed = _publish(project, release, proofs, envelopes, now)
+            told = _tell_mlflow(project, home, release, proofs)
         forgotten = _remember(project, name, version) if release.variants else ()
-    known = _reported(project.results(name, version))
+    known = _reported(where)
     short = fleet_objection(proofs, policy)
-    held = () if short is None else (short,)
-    notes = (*held, *gaps(proofs, policy, known), *stale(proofs, policy), *forgotten)
-    return Promotion(release=release, notes=notes)
+    notes = (
+        *(() if short is None else (short,)),
+        *gaps(proofs, policy, known),
+        *stale(proofs, policy),
+        *waivers.notes,
+        *_let_through(proofs, policy, release),
+        *told,
+        *forgotten,
+    )
+    return Promotion(release=release, notes=notes, changed=changed)
+
+
+def _needed(project: Project, name: str, proofs: tuple[Proof, ...]) -> tuple[str, ...]:
+    """The files that a promotion looks at: variants by their evidence, and the model's data."""
+    variants = {proof.statement.variant.path for proof in proofs}
+    data = (path.relative_to(project.root) for path in data_paths(project, name).values())
+    return (*sorted(variants), *(path.as_posix() for path in data))
+
+
+def _let_through(proofs: tuple[Proof, ...], policy: Policy, release: Release) -> tuple[str, ...]:
+    """A sentence for each budget that a release does not hold."""
+    offered = {a.evidence_sha256 for v in release.variants for a in v.approvals}
+    return tuple(
+        f"{p.statement.variant.label} on {p.statement.device} did not pass: "
+        f"{check.budget.metric} is {check.outcome} ({check.reason}), waived by {waiver.by} until "
+        f"{waiver.expires_at:%Y-%m-%d}: {waiver.reason}"
+        for p in proofs
+        if p.envelope_sha256 in offered
+        for check, waiver in waivers_of(p.statement, policy)
+    )
 
 
 def _remember(project: Project, name: str, version: str) -> tuple[str, ...]:
@@ -96,65 +144,25 @@ def _reported(folder: Path) -> tuple[str, ...]:
         return ()  # the evidence alone decides, and it was there
 
 
-def verified(
-    envelopes: Mapping[str, bytes], keys: Collection["Key"], now: datetime
-) -> tuple[Proof, ...]:
-    """Every statement, after its signature, shape and dates were checked.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Registered:
+    """The version in MLflow, and the run that holds its report."""
 
-    Raises:
-        EvidenceError: names the file, and what does not hold.
-    """
-    proofs: list[Proof] = []
-    for name, envelope in envelopes.items():
-        try:
-            statement = verify_statement(envelope, keys, now)
-        except EvidenceError as error:
-            raise EvidenceError(f"{name}: {error}") from error
-        digest = hashlib.sha256(envelope).hexdigest()
-        proofs.append(Proof(statement=statement, envelope_sha256=digest))
-    return tuple(proofs)
+    connection: Connection
+    registration: Registration
+    run_id: str
 
 
-def check_about(proofs: tuple[Proof, ...], name: str, version: str) -> None:
-    """Evidence of one version must not be filed under another.
-
-    Raises:
-        EvidenceError: it is.
-    """
-    for proof in proofs:
-        said = (proof.statement.model, proof.statement.version)
-        if said != (name, version):
-            raise EvidenceError(
-                f"the evidence kept for {name}/{version} speaks of {said[0]}/{said[1]}; "
-                f"run `weighin run {name}/{version} --again`"
-            )
-
-
-def policy_of(
-    project: Project,
-    plan: Plan,
-    proofs: Collection[Proof],
-    offered: Release | None,
-    now: datetime,
-) -> Policy:
-    """What evidence is held against: today's plan, and the files as they are on disk."""
-    config = project.config
-    paths = {proof.statement.variant.path for proof in proofs}
-    existing = {path for path in paths if (project.root / path).is_file()}
-    return Policy(
-        plan_digest=plan.digest,
-        data=plan.data,
-        tools=weighing_tools(),
-        budgets={target.device: target.budgets for target in plan.targets},
-        artifacts={path: sha256_of(project.root / path) for path in sorted(existing)},
-        offered=offered,
-        moment=Moment(
-            now=now,
-            max_age=timedelta(days=config.evidence.valid_days),
-            confidence=config.gate.confidence,
-        ),
-        fleet=plan.fleet,
-    )
+def _registered(
+    project: Project, name: str, version: str, plan_digest: str, *, unregistered: bool
+) -> _Registered | None:
+    """The version as MLflow knows it; ``None`` where there is no MLflow, and that is allowed."""
+    if unregistered and is_unmade(project.registry_uri):
+        return None
+    connection = connect(project.tracking_uri, project.registry_uri)
+    registration = find_version(connection, name, version)
+    run_id = _report_run(registration, plan_digest)
+    return _Registered(connection=connection, registration=registration, run_id=run_id)
 
 
 def _report_run(registration: Registration, plan_digest: str) -> str:
@@ -177,9 +185,9 @@ def _publish(
     project: Project,
     release: Release,
     proofs: tuple[Proof, ...],
-    envelopes: dict[str, bytes],
+    envelopes: Mapping[str, bytes],
     now: datetime,
-) -> None:
+) -> bool:
     by_digest = {hashlib.sha256(e).hexdigest(): e for e in envelopes.values()}
     needed = {a.evidence_sha256 for v in release.variants for a in v.approvals}
     publication = Publication(
@@ -188,27 +196,39 @@ def _publish(
         files={p.statement.variant.sha256: project.root / p.statement.variant.path for p in proofs},
         evidence={digest: by_digest[digest] for digest in sorted(needed)},
     )
-    publish(project.channel, publication, load_dev_signers(project.keys), now)
+    return publish(project.channel, publication, load_dev_signers(project.keys), now)
 
 
 def _tell_mlflow(
-    project: Project,
-    connection: Connection,
-    registration: Registration,
-    run_id: str,
-    release: Release,
-    proofs: tuple[Proof, ...],
-) -> None:
+    project: Project, home: _Registered | None, release: Release, proofs: tuple[Proof, ...]
+) -> tuple[str, ...]:
+    """Register what was released; a sentence where there is no registry to do it in."""
+    if home is None:
+        where = project.registry_uri
+        return (f"MLflow was not told: there is no registry on this machine ({where})",)
     paths = {p.statement.variant.sha256: p.statement.variant.path for p in proofs}
-    ranked = sorted(release.variants, key=lambda v: (min(a.rank for a in v.approvals), v.label))
+    ranked = sorted(release.variants, key=_place)
     files = tuple(
         ReleasedFile(
             label=variant.label,
             recipe=variant.recipe,
             sha256=variant.sha256,
             path=project.root / paths[variant.sha256],
-            devices=tuple(a.device for a in variant.approvals),
+            devices=tuple(_device(approval) for approval in variant.approvals),
         )
         for variant in ranked
     )
-    publish_release(connection, registration, run_id, files, project.config.channel.name)
+    channel = project.config.channel.name
+    publish_release(home.connection, home.registration, home.run_id, files, channel)
+    return ()
+
+
+def _place(variant: ReleasedVariant) -> tuple[bool, int, str]:
+    """What passed somewhere comes before what was waived everywhere."""
+    ranks = [(bool(a.waived), a.rank) for a in variant.approvals]
+    return *min(ranks), variant.label
+
+
+def _device(approval: Approval) -> str:
+    waived = " and ".join(approval.waived)
+    return f"{approval.device} (waived: {waived})" if waived else approval.device

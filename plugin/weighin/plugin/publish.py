@@ -14,7 +14,7 @@ from weighin.plugin.context import context_for
 from weighin.plugin.event import Registration
 from weighin.plugin.evidence_files import sign_all
 from weighin.plugin.mark import Conclusion, Mark, read_mark
-from weighin.plugin.mlflow_publish import publish_report
+from weighin.plugin.mlflow_runs import publish_runs
 from weighin.plugin.mlflow_store import Connection, write_mark
 from weighin.plugin.plan import Plan
 from weighin.plugin.project import Project
@@ -45,14 +45,7 @@ def publish_weigh_in(
         warn(f"weighin: {note}")
     save_weigh_in(folder, weigh_in, envelopes, context)
     shown = [folder / name for name in (REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON)]
-    run_id = publish_report(
-        connection,
-        registration,
-        weigh_in.plan_digest,
-        shown,
-        metrics=_metrics(weigh_in),
-        params={"model": registration.name, "version": registration.version},
-    )
+    run_id = publish_runs(connection, registration, weigh_in, shown)
     conclusion = Conclusion.PASSED if weigh_in.passed else Conclusion.NONE_PASSED
     mark = Mark(plan_digest=weigh_in.plan_digest, conclusion=conclusion, report=run_id)
     write_mark(connection, registration, mark, summary_table(weigh_in))
@@ -81,12 +74,3 @@ def still_good(
     weigh_in = load_weigh_in(folder)
     expires = weigh_in.finished_at + timedelta(days=project.config.evidence.valid_days)
     return weigh_in if weigh_in.plan_digest == plan.digest and now < expires else None
-
-
-def _metrics(weigh_in: WeighIn) -> dict[str, float]:
-    return {
-        "reference_accuracy": weigh_in.reference_accuracy,
-        "variants_built": float(len(weigh_in.results)),
-        "variants_failed": float(len(weigh_in.failures)),
-        "variants_passed": float(len(weigh_in.passed)),
-    }

@@ -22,7 +22,7 @@ from weighin.plugin.planning import plan_for
 from weighin.plugin.project import Project, open_project, sole_worker
 from weighin.plugin.reconcile import due, marks_of
 from weighin.registry.channel import keep_alive
-from weighin.registry.keys import load_dev_signers
+from weighin.registry.keys import load_online_signers
 
 NEWEST = 500
 """How many versions of the configured models a sync looks at, newest first."""
@@ -81,8 +81,16 @@ def weigh_version(
             return weigh(project, connection, registration, again=again, progress=progress)
 
 
-def sync(project: Project, *, quiet: bool, tell: Callable[[Done], None]) -> tuple[Done, ...]:
+def sync(
+    project: Project, *, quiet: bool, tell: Callable[[Done], None], channel: bool = True
+) -> tuple[Done, ...]:
     """Weigh every version that is due, oldest first, and keep the channel from expiring.
+
+    Args:
+        project: The project.
+        quiet: Without a progress bar.
+        tell: Called with what became of each version.
+        channel: Whether to keep the channel alive too; a machine without its keys does not.
 
     Raises:
         WeighinError: the registry cannot be read.
@@ -99,9 +107,21 @@ def sync(project: Project, *, quiet: bool, tell: Callable[[Done], None]) -> tupl
         )
         if hints:
             outbox.clear(hints_path, hints[-1].seq)
-        if project.channel.is_dir():
-            keep_alive(project.channel, load_dev_signers(project.keys), datetime.now(UTC))
+        if channel:
+            renew(project)
     return finished
+
+
+def renew(project: Project) -> bool:
+    """Keep the channel, if there is one, from expiring; whether that was due.
+
+    Raises:
+        ConfigError: its online keys are not here.
+        StoreError: its folder is damaged or cannot be written.
+    """
+    if not project.channel.is_dir():
+        return False
+    return keep_alive(project.channel, load_online_signers(project.keys), datetime.now(UTC))
 
 
 def watch(project: Project, *, every_seconds: float, tell: Callable[[Done], None]) -> None:

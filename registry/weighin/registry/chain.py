@@ -13,8 +13,15 @@ from weighin.gates.errors import EvidenceError
 from weighin.gates.evidence import check_dates, open_statement
 from weighin.gates.statement import Statement
 from weighin.registry.chain_records import Chain, Examined, Facts, Link, State
+from weighin.registry.chain_waivers import waiver_links
 from weighin.registry.changes import changes
-from weighin.registry.promotion import Proof, artifact_objection, gaps, verdict_of
+from weighin.registry.promotion import (
+    Proof,
+    artifact_objection,
+    gaps,
+    verdict_of,
+    waivers_of,
+)
 from weighin.registry.release import Release
 from weighin.registry.report_match import report_difference
 
@@ -37,6 +44,7 @@ def trace(facts: Facts) -> Chain:
             _source_link(good, facts),
             _report_link(good, facts),
             _channel_link(evidence, facts),
+            *waiver_links(evidence, facts),
         ),
         evidence=evidence,
     )
@@ -70,6 +78,7 @@ def _examine(name: str, facts: Facts) -> Examined:
             *_statement_links(statement, facts),
         ),
         released=_is_released(statement, digest, facts.offered),
+        waivers=waivers_of(statement, facts.policy),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weighin.gates.judge import Verdict
 from weighin.gates.statement import Statement
 from weighin.gates.weigh_in import WeighIn
-from weighin.registry.promotion import Policy
+from weighin.registry.promotion import Policy, Waivers
 from weighin.registry.release import Release
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Facts:
         channel: Name of the channel.
         offered: What the channel offers for this model.
         channel_problem: Why the channel cannot be read; empty if it can.
+        waiver_problems: Why waivers that are kept with the evidence are not believed.
     """
 
     model: str
@@ -68,6 +69,7 @@ class Facts:
     channel: str
     offered: Release | None
     channel_problem: str
+    waiver_problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class Examined:
         verdict: The verdict by today's budgets and clock.
         links: Everything that was looked at.
         released: Whether the channel offers this file for this device by this very evidence.
+        waivers: What lets it through today although it does not pass; no link of the chain.
     """
 
     file: str
@@ -100,6 +103,7 @@ class Examined:
     verdict: Verdict | None
     links: tuple[Link, ...]
     released: bool
+    waivers: Waivers = ()
 
     @property
     def holds(self) -> bool:

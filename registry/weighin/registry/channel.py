@@ -37,7 +37,7 @@ from weighin.registry.files import (
     remove_unfinished,
     write_atomically,
 )
-from weighin.registry.keys import ChannelSigners
+from weighin.registry.keys import ChannelSigners, OnlineSigners
 from weighin.registry.release import Release, ReleasedVariant
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def refresh_timestamp(directory: Path, signers: ChannelSigners, now: datetime) -
         state.commit(signers, now)
 
 
-def keep_alive(directory: Path, signers: ChannelSigners, now: datetime) -> bool:
+def keep_alive(directory: Path, signers: ChannelSigners | OnlineSigners, now: datetime) -> bool:
     """Refresh a channel whose timestamp is older than a day; whether that was due.
 
     Model roles are left alone: a release that nobody weighs again runs out after their time.

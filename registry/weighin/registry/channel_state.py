@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from weighin.gates.errors import StoreError
 from weighin.registry.files import locked, remove_unfinished, write_atomically
-from weighin.registry.keys import ChannelSigners
+from weighin.registry.keys import ChannelSigners, OnlineSigners
 
 if TYPE_CHECKING:
     from weighin.gates.signing import Signer
@@ -76,7 +76,7 @@ class ChannelState:
         self.roles[name] = signed
         self.changed.append(name)
 
-    def commit(self, signers: ChannelSigners, now: datetime) -> None:
+    def commit(self, signers: ChannelSigners | OnlineSigners, now: datetime) -> None:
         """Write the changed roles, then the snapshot, then the timestamp.
 
         Raises:

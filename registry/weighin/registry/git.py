@@ -1,4 +1,4 @@
-"""Committing a few paths with plain git, and nothing else that lies around."""
+"""Plain git: committing a few paths and nothing else that lies around; what a merge changed."""
 
 import subprocess
 from collections.abc import Iterable
@@ -33,6 +33,46 @@ def commit(root: Path, paths: Iterable[str], message: str) -> str | None:
     return _git(root, "rev-parse", "HEAD").strip()
 
 
+def commit_of(root: Path, revision: str) -> str:
+    """The full name of the commit that a revision means.
+
+    Raises:
+        StoreError: this clone has no such commit.
+    """
+    try:
+        words = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return _git(root, "rev-parse", *words).strip()
+    except StoreError as error:
+        raise StoreError(
+            f"{root}: no commit {revision!r} in this clone; fetch the whole history "
+            "(actions/checkout: fetch-depth: 0)"
+        ) from error
+
+
+def changed_files(root: Path, before: str | None, after: str) -> tuple[str, ...]:
+    """Files below the root that were added or changed from one commit to another.
+
+    Args:
+        root: The project's root, inside a git repository.
+        before: The earlier commit; ``None``: everything that is in the later one.
+        after: The later commit.
+
+    Returns:
+        Relative to the root, sorted. Names that are no text are none of ours and left out.
+
+    Raises:
+        StoreError: git refused.
+    """
+    since = before or _git(root, "hash-object", "-t", "tree", "/dev/null").strip()
+    listed = _git(
+        root,
+        *("diff", "--name-only", "-z", "--relative", "--no-renames", "--no-ext-diff"),
+        *("--diff-filter=d", "--end-of-options", since, after, "--"),
+    )
+    names = (name for name in listed.split("\0") if name)
+    return tuple(sorted(name for name in names if "\ufffd" not in name))
+
+
 def _git(root: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
@@ -40,6 +80,7 @@ def _git(root: Path, *arguments: str) -> str:
             cwd=root,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=GIT_TIMEOUT_S,
             check=True,
         )

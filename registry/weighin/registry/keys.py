@@ -44,6 +44,14 @@ class ChannelSigners:
     timestamp: "Signer"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlineSigners:
+    """Who says that a channel is alive; they can offer nothing that was not released."""
+
+    snapshot: "Signer"
+    timestamp: "Signer"
+
+
 def create_dev_keys(directory: Path) -> tuple[Path, ...]:
     """Make one development key per role; keys that exist are left as they are.
 
@@ -142,6 +150,18 @@ def load_dev_signers(directory: Path) -> ChannelSigners:
     """
     return ChannelSigners(
         targets=load_signer(str(directory / f"{KeyRole.TARGETS}.pem")),
+        snapshot=load_signer(str(directory / f"{KeyRole.SNAPSHOT}.pem")),
+        timestamp=load_signer(str(directory / f"{KeyRole.TIMESTAMP}.pem")),
+    )
+
+
+def load_online_signers(directory: Path) -> OnlineSigners:
+    """Open the development keys that keep a channel alive.
+
+    Raises:
+        ConfigError: a key is missing; ``weighin init`` makes them.
+    """
+    return OnlineSigners(
         snapshot=load_signer(str(directory / f"{KeyRole.SNAPSHOT}.pem")),
         timestamp=load_signer(str(directory / f"{KeyRole.TIMESTAMP}.pem")),
     )

@@ -29,6 +29,9 @@ class LockedFile:
         recipe: Passes that made it.
         format: Which runtime family loads it.
         evidence_sha256: Digest of the signed evidence for this device.
+        waived: Metrics whose budgets it does not hold on this device, but that were waived;
+            empty for what passed.
+        waived_until: When the first of these waivers expires, UTC.
     """
 
     name: str
@@ -37,6 +40,8 @@ class LockedFile:
     recipe: str
     format: Format
     evidence_sha256: str
+    waived: tuple[str, ...] = ()
+    waived_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +108,7 @@ def lock_to_bytes(lock: Lock) -> bytes:
             "recipe": file.recipe,
             "format": file.format.value,
             "evidence_sha256": file.evidence_sha256,
+            **_waived_to_json(file),
         },
         "channel": {
             "location": channel.location,
@@ -183,6 +189,14 @@ def verify(lock_path: Path, directory: Path) -> Lock:
     return lock
 
 
+def _waived_to_json(file: LockedFile) -> dict[str, object]:
+    """Only where something was waived; the metrics are one text, as in the channel."""
+    if not file.waived or file.waived_until is None:
+        return {}
+    until = wire.time_to_json(file.waived_until)
+    return {"waived": " ".join(file.waived), "waived_until": until}
+
+
 def _file(fields: wire.JsonObject) -> LockedFile:
     wire.only(fields, *LockedFile.__dataclass_fields__)
     name = wire.text_of(fields, "name")
@@ -196,6 +210,8 @@ def _file(fields: wire.JsonObject) -> LockedFile:
         recipe=wire.text_of(fields, "recipe"),
         format=Format(wire.text_of(fields, "format")),
         evidence_sha256=_digest(fields, "evidence_sha256"),
+        waived=tuple(wire.text_of(fields, "waived").split()) if "waived" in fields else (),
+        waived_until=wire.time_of(fields, "waived_until") if "waived" in fields else None,
     )
 
 

@@ -140,6 +140,8 @@ def take(
             recipe=variant.recipe,
             format=variant.format,
             evidence_sha256=approval.evidence_sha256,
+            waived=approval.waived,
+            waived_until=approval.waived_until,
         ),
         channel=seen,
     )

@@ -1,24 +1,29 @@
 """From verified evidence to a release: the verdicts are computed again, here and now.
 
 Pure: no file, key or clock is touched. Nothing that a report or a statement says about passing
-is believed; the readings are judged against the budgets that hold today.
+is believed; the readings are judged against the budgets that hold today. What does not pass is
+released only where people who may do so waived all that it lacks, and then as waived.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from weighin.gates.belief import Moment, Subject
 from weighin.gates.errors import EvidenceError
 from weighin.gates.fleet import Fleet, of_best, share
-from weighin.gates.judge import Outcome, Verdict, judge
-from weighin.gates.measurement import Measurement
+from weighin.gates.judge import Check, Outcome, Verdict, judge
 from weighin.gates.metric import VS_RELEASE, Budget, Metric
 from weighin.gates.statement import Statement
+from weighin.gates.waiver import Waiver, waived
 from weighin.gates.weigh_in import DataDigest
 from weighin.registry.baseline import applied, believed, regresses
 from weighin.registry.changes import changes
+from weighin.registry.ranking import ranked, upper_end
 from weighin.registry.release import Approval, Release, ReleasedVariant
+
+Waivers = tuple[tuple[Check, Waiver], ...]
+"""What was let go, and by what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Policy:
         moment: When the judging happens, and how old a measurement may be.
         fleet: Which phones the users have; with a budget on their share, too small a share
             releases nothing.
+        waivers: Verified ones; those of another version or plan, and expired ones, do nothing.
     """
 
     plan_digest: str
@@ -53,13 +59,14 @@ class Policy:
     offered: Release | None
     moment: Moment
     fleet: Fleet | None = None
+    waivers: tuple[Waiver, ...] = ()
 
 
 def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
-    """Make the release of everything that passes.
+    """Make the release of everything that passes, and of what was waived, as waived.
 
     Returns:
-        The release; without variants when nothing passes, or not for enough of the users.
+        The release; without variants when there is nothing, or not for enough of the users.
 
     Raises:
         EvidenceError: there is no evidence, or it contradicts itself, the files or the clock,
@@ -71,15 +78,12 @@ def promote(proofs: Iterable[Proof], policy: Policy) -> Release:
     _check_plan(tuple(proof.statement for proof in known), policy)
     for proof in known:
         _check(proof.statement, policy)
-    passed = tuple(p for p in known if verdict_of(p.statement, policy).outcome is Outcome.PASS)
+    let_go = {p.envelope_sha256: waivers_of(p.statement, policy) for p in known}
+    may = tuple(p for p in known if _passes(p, policy) or let_go[p.envelope_sha256])
     if fleet_objection(known, policy) is not None:
-        passed = ()
-    ranks = {
-        proof.envelope_sha256: rank
-        for device in sorted({p.statement.device for p in passed})
-        for rank, proof in enumerate(_ranked(passed, device, policy), start=1)
-    }
-    return Release(model=model, version=version, variants=_variants(passed, ranks))
+        may = ()
+    ranks = _ranks(may, policy, {digest for digest, pairs in let_go.items() if pairs})
+    return Release(model=model, version=version, variants=_variants(may, ranks, let_go))
 
 
 def verdict_of(statement: Statement, policy: Policy) -> Verdict:
@@ -100,11 +104,29 @@ def verdict_of(statement: Statement, policy: Policy) -> Verdict:
     return judge(subject, budgets, readings, policy.moment)
 
 
+def waivers_of(statement: Statement, policy: Policy) -> Waivers:
+    """What lets a statement through that does not pass: its open checks, each with its waiver.
+
+    Empty if it passes, or if anything stays open. Waivers of another version or plan do not
+    count. Nor does one for a reading that the signed statement does not hold, such as a comparison
+    with a release that the channel no longer offers: nobody looked at that.
+    """
+    mine = (statement.model, statement.version, statement.plan_digest)
+    own = (w for w in policy.waivers if (w.model, w.version, w.plan_digest) == mine)
+    pairs = waived(verdict_of(statement, policy), own, policy.moment.now)
+    seen = set(statement.readings)
+    return pairs if all(set(check.readings) <= seen for check, _ in pairs) else ()
+
+
+def _passes(proof: Proof, policy: Policy) -> bool:
+    return verdict_of(proof.statement, policy).outcome is Outcome.PASS
+
+
 def fleet_objection(proofs: Iterable[Proof], policy: Policy) -> str | None:
     """Why too few users would be served; ``None`` where enough are, or no budget asks for it.
 
-    What is asked is whether each device gets something that passes there. A target device
-    without evidence decides nothing, so that leaving evidence away never helps.
+    What is asked is whether each device gets something that passes there; what was waived does
+    not. A target device without evidence decides nothing, so leaving evidence away never helps.
     """
     fleet = policy.fleet
     if fleet is None or fleet.at_least_percent is None:
@@ -206,40 +228,24 @@ def _check(statement: Statement, policy: Policy) -> None:
         raise EvidenceError(f"evidence for {statement.about} is not valid now: weighin run")
 
 
-def _ranked(passed: tuple[Proof, ...], device: str, policy: Policy) -> list[Proof]:
-    """Fastest first, then smallest; what a simpler variant dominates comes last."""
-    here = [p for p in passed if p.statement.device == device]
-    metrics = tuple(budget.metric for budget in policy.budgets[device])
-
-    def place(proof: Proof) -> tuple[bool, float, int, str]:
-        mine = proof.statement
-        dominated = any(_dominates(other.statement, mine, metrics) for other in here)
-        size = mine.variant.size_bytes
-        return dominated, _upper(mine, Metric.LATENCY_P90_MS), size, mine.variant.label
-
-    return sorted(here, key=place)
+def _ranks(may: tuple[Proof, ...], policy: Policy, by_waiver: Collection[str]) -> dict[str, int]:
+    """Places on their devices, 1 is best, by the digest of the envelope."""
+    ranks: dict[str, int] = {}
+    for device in sorted({p.statement.device for p in may}):
+        here = {p.envelope_sha256: p.statement for p in may if p.statement.device == device}
+        metrics = [budget.metric for budget in policy.budgets[device]]
+        ranks |= {digest: n for n, digest in enumerate(ranked(here, metrics, by_waiver), start=1)}
+    return ranks
 
 
-def _dominates(one: Statement, other: Statement, metrics: tuple[Metric, ...]) -> bool:
-    """Whether ``one`` took no more passes, is nowhere worse and somewhere better."""
-    if one.variant.recipe.count("+") > other.variant.recipe.count("+"):
-        return False
-    pairs = [(_upper(one, metric), _upper(other, metric)) for metric in metrics]
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
-
-
-def _upper(statement: Statement, metric: Metric) -> float:
-    uppers = [
-        r.upper for r in statement.readings if isinstance(r, Measurement) and r.metric is metric
-    ]
-    return max(uppers, default=math.inf)
-
-
-def _variants(passed: tuple[Proof, ...], ranks: Mapping[str, int]) -> tuple[ReleasedVariant, ...]:
-    by_label = sorted(passed, key=lambda p: (p.statement.variant.label, p.statement.device))
+def _variants(
+    may: tuple[Proof, ...], ranks: Mapping[str, int], let_go: Mapping[str, Waivers]
+) -> tuple[ReleasedVariant, ...]:
+    by_label = sorted(may, key=lambda p: (p.statement.variant.label, p.statement.device))
     approvals: dict[str, list[Approval]] = {}
     for proof in by_label:
-        approvals.setdefault(proof.statement.variant.path, []).append(_approval(proof, ranks))
+        approval = _approval(proof, ranks, let_go[proof.envelope_sha256])
+        approvals.setdefault(proof.statement.variant.path, []).append(approval)
     variants = {proof.statement.variant.path: proof.statement.variant for proof in by_label}
     return tuple(
         ReleasedVariant(
@@ -253,11 +259,13 @@ def _variants(passed: tuple[Proof, ...], ranks: Mapping[str, int]) -> tuple[Rele
     )
 
 
-def _approval(proof: Proof, ranks: Mapping[str, int]) -> Approval:
-    latency_ms = _upper(proof.statement, Metric.LATENCY_P90_MS)
+def _approval(proof: Proof, ranks: Mapping[str, int], let_go: Waivers) -> Approval:
+    latency_ms = upper_end(proof.statement, Metric.LATENCY_P90_MS)
     return Approval(
         device=proof.statement.device,
         rank=ranks[proof.envelope_sha256],
         evidence_sha256=proof.envelope_sha256,
         latency_p90_us=math.ceil(latency_ms * 1000) if math.isfinite(latency_ms) else None,
+        waived=tuple(sorted(check.budget.metric.value for check, _ in let_go)),
+        waived_until=min((waiver.expires_at for _, waiver in let_go), default=None),
     )

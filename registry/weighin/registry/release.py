@@ -7,6 +7,7 @@ texts and whole numbers only.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from weighin.gates import wire
@@ -17,19 +18,24 @@ _PLAIN = re.compile(r"[^A-Za-z0-9_.-]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """One device that one variant passed on.
+    """One device that one variant may be used on: it passed there, or what it lacks was waived.
 
     Attributes:
         device: Name of the device profile.
         rank: 1 is the best of this device; whole numbers without gaps.
         evidence_sha256: Digest of the signed envelope that proves it.
         latency_p90_us: Upper end of the latency in microseconds; ``None`` if not known.
+        waived: Names of the metrics whose budgets do not hold, but were waived; empty for what
+            passed.
+        waived_until: When the first of these waivers expires, UTC; only where there are any.
     """
 
     device: str
     rank: int
     evidence_sha256: str
     latency_p90_us: int | None = None
+    waived: tuple[str, ...] = ()
+    waived_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +111,9 @@ def evidence_path(channel: str, model: str, evidence_sha256: str) -> str:
 
 
 def custom_of(release: Release, variant: ReleasedVariant) -> dict[str, object]:
-    """Describe a variant for the channel's metadata."""
+    """Describe a variant for the channel's metadata; of waivers only where there are any."""
     approvals = variant.approvals
-    return {
+    described: dict[str, object] = {
         "model": release.model,
         "version": release.version,
         "recipe": variant.recipe,
@@ -118,6 +124,11 @@ def custom_of(release: Release, variant: ReleasedVariant) -> dict[str, object]:
             a.device: a.latency_p90_us for a in approvals if a.latency_p90_us is not None
         },
     }
+    waived = {a.device: " ".join(a.waived) for a in approvals if a.waived}
+    until = {
+        a.device: wire.time_to_json(a.waived_until) for a in approvals if a.waived_until is not None
+    }
+    return described | ({"waived": waived, "waived_until": until} if waived else {})
 
 
 def variant_from_custom(
@@ -131,6 +142,10 @@ def variant_from_custom(
     ranks = wire.object_of(custom.get("devices"), "devices")
     evidence = wire.object_of(custom.get("evidence"), "evidence")
     latency = wire.object_of(custom.get("latency_p90_us", {}), "latency_p90_us")
+    waived = wire.object_of(custom.get("waived", {}), "waived")
+    until = wire.object_of(custom.get("waived_until", {}), "waived_until")
+    if not waived.keys() == until.keys() <= ranks.keys() or "" in waived.values():
+        raise ValueError("waived: needs a device of the file, what and until when, for each")
     return ReleasedVariant(
         recipe=wire.text_of(custom, "recipe"),
         format=Format(wire.text_of(custom, "format")),
@@ -142,6 +157,8 @@ def variant_from_custom(
                 rank=wire.whole_of(ranks, device),
                 evidence_sha256=wire.text_of(evidence, device),
                 latency_p90_us=wire.whole_of(latency, device) if device in latency else None,
+                waived=tuple(wire.text_of(waived, device).split()) if device in waived else (),
+                waived_until=wire.time_of(until, device) if device in until else None,
             )
             for device in sorted(ranks)
         ),

@@ -50,7 +50,7 @@ def ensure_dvc(root: Path, remote: str) -> bool:
     Raises:
         StoreError: the root is not in git, or DVC refuses.
     """
-    with _dvc_errors(root):
+    with dvc_errors(root):
         from dvc.repo import Repo
         from dvc.repo.init import init
 
@@ -83,7 +83,7 @@ def keep_variants(
     """
     for source, variant in files:
         _check_source(root, source, variant)
-    with locked(root / ".dvc" / "tmp" / "weighin.lock"), _dvc_errors(root):
+    with locked(root / ".dvc" / "tmp" / "weighin.lock"), dvc_errors(root):
         from dvc.repo import Repo
 
         with Repo(str(root)) as repo:
@@ -112,6 +112,13 @@ def artifact_name(model: str, variant: Variant) -> str:
     if model == re.sub(r"[^a-z0-9-]", "", model).strip("-"):
         return name
     return f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+
+
+def artifact_entries(
+    model: str, version: str, variants: tuple[Variant, ...]
+) -> dict[str, dict[str, object]]:
+    """What ``dvc.yaml`` says of these variants, by artifact name."""
+    return {artifact_name(model, v): _artifact(model, version, v) for v in variants}
 
 
 def _configure(repo: Any, remote: str, *, fresh: bool) -> None:
@@ -156,7 +163,7 @@ def _describe(root: Path, model: str, version: str, variants: tuple[Variant, ...
     """Name the variants in ``dvc.yaml``; whether that changed it."""
     from dvc.utils.serialize import modify_yaml
 
-    wanted = {artifact_name(model, v): _artifact(model, version, v) for v in variants}
+    wanted = artifact_entries(model, version, variants)
     path = root / "dvc.yaml"
     if wanted.items() <= _artifacts(path).items():
         return False
@@ -199,7 +206,12 @@ def _paths_for_git(root: Path, files: tuple[tuple[Path, Variant], ...]) -> tuple
 
 
 @contextmanager
-def _dvc_errors(root: Path) -> Generator[None]:
+def dvc_errors(root: Path) -> Generator[None]:
+    """Keep DVC quiet, and turn what it raises into an error of ours.
+
+    Raises:
+        StoreError: DVC or the disk refused.
+    """
     from dvc.exceptions import DvcException
     from dvc.scm import SCMError
 

@@ -1,4 +1,4 @@
-"""Realistic weigh-ins for the tests of the report: named samples, made fresh for each test."""
+"""Realistic weigh-ins for the tests of the report: named samples, and reviews of some."""
 
 import functools
 import hashlib
@@ -364,7 +364,7 @@ def _surer(reading: Reading) -> Reading:
     return replace(reading, confidence=0.99)
 
 
-SAMPLES: dict[str, Callable[[], WeighIn]] = {
+_MAKERS: dict[str, Callable[[], WeighIn]] = {
     "all-pass": lambda: make_weigh_in(
         {"host": (1.0, 40.0), "pixel-8-pro": (0.8, 40.0)}, drop_points=4.0
     ),
@@ -383,6 +383,10 @@ SAMPLES: dict[str, Callable[[], WeighIn]] = {
     "closer": _closer,
     "stepwise": _stepwise,
 }
+SAMPLES: dict[str, Callable[[], WeighIn]] = {
+    name: functools.cache(make) for name, make in _MAKERS.items()
+}
+"""Named weigh-ins, each made once: they are frozen."""
 
 
 @pytest.fixture(params=SAMPLES)

@@ -209,7 +209,7 @@ def test_an_expired_waiver_waives_nothing(review: Review) -> None:
 )
 def test_a_waiver_of_something_else_is_not_shown(review: Review, field: dict[str, str]) -> None:
     weigh_in, context = review("waived-only")
-    foreign = tuple(replace(waiver, **field) for waiver in context.waivers)
+    foreign = tuple(replace(waiver, **field) for waiver in context.waivers)  # type: ignore[arg-type]
     text = to_markdown(weigh_in, context=replace(context, waivers=foreign))
     assert text == to_markdown(weigh_in, context=replace(context, waivers=()))
 
@@ -226,6 +226,24 @@ def test_loosened_settings_come_before_what_they_would_let_through(review: Revie
     text = to_markdown(weigh_in, context=context)
     assert "**This pull request loosens 2 settings that it is judged by.**" in text
     assert text.index("🔴 **looser**") < text.index("not looser") < text.index("| ✅ |")
+
+
+def test_evidence_that_nobody_may_rely_on_is_told_at_the_top(review: Review) -> None:
+    weigh_in, context = review("since-release")
+    text = to_markdown(weigh_in, context=context)
+    said = "⚠️ **Evidence**: 4 of 56 statements cannot be relied on: 4 signed by no trusted key."
+    assert said in text.split("| --- |")[0]
+    late = replace(context, now=weigh_in.finished_at + timedelta(days=40))
+    said = "56 of 56 statements cannot be relied on: 4 signed by no trusted key, 52 expired."
+    assert said in to_markdown(weigh_in, context=late)
+    good = tuple(replace(one, keyid="ab") for one in context.signatures)
+    assert "⚠️" not in to_markdown(weigh_in, context=replace(context, signatures=good))
+
+
+@pytest.mark.parametrize("name", ["שלום v3", "مرحبا 123", "٣"])
+def test_a_name_from_right_to_left_turns_round_nothing_beside_it(name: str) -> None:
+    assert code(name) == f"\u2068`{name}`\u2069"
+    assert code("int8.tflite") == "`int8.tflite`"
 
 
 def test_settings_made_stricter_are_folded(review: Review) -> None:

@@ -16,6 +16,7 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report.context import Context
 from weighin.gates.report.mermaid import harmless, quadrant_chart
+from weighin.gates.report.mermaid_axis import drop_axis, latency_axis
 from weighin.gates.report.summary import budgets_on
 from weighin.gates.weigh_in import WeighIn
 
@@ -208,3 +209,26 @@ def test_what_has_no_name_or_no_place_is_told(sample: Sample) -> None:
     assert found.left_out == 7
     assert found.unnamed == ("dynamic_int8.tflite", "fp16.tflite")
     assert json.dumps(found.unnamed[0]) not in found.text
+
+
+@pytest.mark.parametrize("factor", [1e-4, 1e4], ids=["far-within", "far-beyond"])
+def test_variants_far_from_the_budget_can_still_be_told_apart(factor: float) -> None:
+    axis = latency_axis([6 * factor, 12 * factor, 60 * factor], 6.0, 0.1)
+    shares = sorted(axis.shares)
+    assert shares[1] - shares[0] > 0.03
+    assert shares[2] - shares[1] > 0.06
+
+
+def test_values_that_hardly_differ_are_drawn_close_together() -> None:
+    latency, drop = latency_axis([4.1, 4.11], 6.0, 0.1), drop_axis([0.0, 0.001], 1.5)
+    assert latency.shares[1] - latency.shares[0] < 0.02
+    assert drop.shares[1] - drop.shares[0] < 0.01
+    assert drop.best == 0.0
+    assert latency.best == pytest.approx(4.1)
+
+
+@given(st.lists(MS, min_size=1, max_size=9), st.none() | MS)
+def test_an_axis_keeps_the_order(values: list[float], limit: float | None) -> None:
+    ordered = sorted(values)
+    for axis in (latency_axis(ordered, limit, 0.2), drop_axis(ordered, limit)):
+        assert list(axis.shares) == sorted(axis.shares)

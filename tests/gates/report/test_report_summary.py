@@ -7,9 +7,11 @@ from weighin.gates.judge import Outcome
 from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
+from weighin.gates.report.context import Context
 from weighin.gates.report.html import to_html
 from weighin.gates.report.markdown import to_markdown
 from weighin.gates.report.terminal import to_text
+from weighin.gates.report.verdict_words import Standing, fates, overall
 from weighin.gates.weigh_in import WeighIn
 
 Sample = Callable[[str], WeighIn]
@@ -111,3 +113,18 @@ def test_a_device_without_budgets_passes_nothing_in_any_rendering(sample: Sample
     assert "the device has no budgets" in to_markdown(weigh_in)
     assert "the device has no budgets" in to_html(weigh_in)
     assert "PASS" not in to_html(weigh_in) + to_markdown(weigh_in)
+
+
+def test_no_waiver_makes_a_pass_and_untrusted_numbers_have_none(
+    reviewed: tuple[WeighIn, Context],
+) -> None:
+    weigh_in, context = reviewed
+    bare = replace(context, waivers=(), untrusted="")
+    with_waivers, without = fates(weigh_in, context), fates(weigh_in, bare)
+    for one, plain in zip(with_waivers, without, strict=True):
+        assert (one.standing is Standing.PASS) == (
+            plain.standing is Standing.PASS and not context.untrusted
+        )
+    doubted = replace(context, untrusted="a fork")
+    assert overall(weigh_in, doubted) is Standing.UNDECIDED
+    assert {fate.standing for fate in fates(weigh_in, doubted)} == {Standing.UNDECIDED}

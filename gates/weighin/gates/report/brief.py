@@ -1,9 +1,9 @@
 """The verdict in a few lines, to be pasted into or sent to Slack, Teams or an e-mail.
 
 The three agree on very little: Slack's bold is ``*one star*``, Teams' is two, an e-mail shows
-both as they are; tables, HTML and ``[links](…)`` work in one of them at most. So this uses what
-reads well in all: one fact a line, signs that are characters, names in back quotes, and the
-address as it is on a line of its own. No bold.
+both as they are; tables, HTML and ``[links](…)`` work in one of them at most, and a single line
+break is lost in some. So this uses what reads well in all: the verdict, then a dash and one fact
+a line, signs that are characters, names in back quotes, and the address as it is. No bold.
 
 A stranger's name can ping nobody: it stands in back quotes, and the signs that Slack or Teams would
 obey in it (``@``, ``<``, ``>``) are replaced by look-alikes.
@@ -17,10 +17,12 @@ from weighin.gates.report import summary
 from weighin.gates.report.change_words import file_words, short_words, title_words
 from weighin.gates.report.changes import DeviceChange, changes_since
 from weighin.gates.report.context import PLAIN, Context
+from weighin.gates.report.markdown_parts import isolated
 from weighin.gates.report.misses import Miss, of_fate
 from weighin.gates.report.verdict_words import (
     SIGNS,
     Fate,
+    doubt_words,
     fates,
     headline,
     overall,
@@ -30,7 +32,7 @@ from weighin.gates.report.waiver_words import loosened
 from weighin.gates.report.words import amount, count, plain
 from weighin.gates.weigh_in import WeighIn
 
-MOST_DEVICES = 8
+MOST_DEVICES = 7
 _MOST_CHANGED = 3
 _LONGEST_NAME, _LONGEST_REASON, _LONGEST_LINE = 60, 160, 300
 _LOOK_ALIKES = str.maketrans({"`": "\u02cb", "@": "\uff20", "<": "\u2039", ">": "\u203a"})
@@ -44,10 +46,14 @@ def to_brief(weigh_in: WeighIn, *, context: Context = PLAIN) -> str:
         context: What else is known: the release, waivers, changed budgets, where the page is.
     """
     head = f"{SIGNS[overall(weigh_in, context)]} {headline(weigh_in, context, _name)}"
-    lines = [head, *_warnings(context), *_devices(weigh_in, context), *_changed(weigh_in, context)]
+    lines = [
+        *_warnings(weigh_in, context),
+        *_devices(weigh_in, context),
+        *_changed(weigh_in, context),
+    ]
     if context.report_url:
         lines.append(f"Report: {_address(context.report_url)}")
-    return "\n".join(_short(line) for line in lines) + "\n"
+    return "\n".join([_short(head), "", *(f"- {_short(line)}" for line in lines)]) + "\n"
 
 
 def _devices(weigh_in: WeighIn, context: Context) -> list[str]:
@@ -93,13 +99,12 @@ def _figure(reading: Measurement) -> str:
     return f"{start.get(reading.metric, '')}{amount(reading.metric, reading.value)}"
 
 
-def _warnings(context: Context) -> list[str]:
-    number = len(loosened(context))
-    return (
-        [f"⚠️ The pull request loosens {count(number, 'setting')} that it is judged by"]
-        if number
-        else []
-    )
+def _warnings(weigh_in: WeighIn, context: Context) -> list[str]:
+    number, doubts = len(loosened(context)), doubt_words(weigh_in, context)
+    told = []
+    if number:
+        told.append(f"The pull request loosens {count(number, 'setting')} that it is judged by")
+    return [f"⚠️ {one}" for one in (*told, doubts) if one]
 
 
 def _changed(weigh_in: WeighIn, context: Context) -> list[str]:
@@ -124,7 +129,8 @@ def _change(one: DeviceChange) -> str:
 
 def _name(text: str, longest: int = _LONGEST_NAME) -> str:
     shown = plain(text).translate(_LOOK_ALIKES)
-    return f"`{shown if len(shown) <= longest else shown[: longest - 1] + '…'}`"
+    cut = shown if len(shown) <= longest else shown[: longest - 1] + "…"
+    return isolated(f"`{cut}`")
 
 
 def _address(url: str) -> str:

@@ -67,6 +67,7 @@ def _top(weigh_in: WeighIn, context: Context) -> list[Part]:
         around.untrusted(context),
         f"### {_headline(weigh_in, context)}",
         _facts(weigh_in, context),
+        around.doubts(weigh_in, context),
         around.plan_changes(context),
         around.waivers(weigh_in, context),
         device_table(weigh_in, context),

@@ -18,7 +18,13 @@ from weighin.gates.report.context import Context
 from weighin.gates.report.markdown_devices import FEW_DEVICES
 from weighin.gates.report.markdown_parts import alert, code, first_rows, folded, link, table
 from weighin.gates.report.mermaid import Chart, quadrant_chart
-from weighin.gates.report.verdict_words import Standing, fates, waivers_of, worst_first
+from weighin.gates.report.verdict_words import (
+    Standing,
+    doubt_words,
+    fates,
+    waivers_of,
+    worst_first,
+)
 from weighin.gates.report.waiver_words import WaiverLine, loosened, plan_lines, waiver_lines
 from weighin.gates.report.words import METRIC_WORDS, amount, count
 from weighin.gates.weigh_in import WeighIn
@@ -38,6 +44,12 @@ def untrusted(context: Context) -> str:
         return ""
     words = "Nothing below was shown to be true, so nothing is passed."
     return alert("CAUTION", f"**NOT TO BE TRUSTED.** {words}")
+
+
+def doubts(weigh_in: WeighIn, context: Context) -> str:
+    """Evidence that nobody may rely on, which therefore releases nothing."""
+    words = doubt_words(weigh_in, context)
+    return f"⚠️ **Evidence**: {words}. It releases nothing." if words else ""
 
 
 def plan_changes(context: Context) -> str:

@@ -6,6 +6,7 @@ end a span or a table cell are replaced by look-alikes; the JSON report has them
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from weighin.gates.report.words import amount, figure, plain
 
 _LOOK_ALIKES = str.maketrans({"`": "\u02cb", "|": "\u2502"})
 _LONGEST_NAME = 300
+_FROM_THE_RIGHT = frozenset({"R", "AL", "AN"})
 _SAFE_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]{1,1000}")
 
 
@@ -63,7 +65,18 @@ def assembled(parts: Sequence[str]) -> str:
 def code(text: str) -> str:
     """Somebody else's text, on one line, in a code span that it cannot leave."""
     shown = plain(text).translate(_LOOK_ALIKES)
-    return f"`{shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + '…'}`"
+    cut = shown if len(shown) <= _LONGEST_NAME else shown[: _LONGEST_NAME - 1] + "…"
+    return isolated(f"`{cut}`")
+
+
+def isolated(text: str) -> str:
+    """Text that runs from right to left, so that it turns round nothing beside it.
+
+    Source: Unicode Standard Annex 9, first strong isolate (U+2068) to its end (U+2069). A page
+    that guesses a paragraph's direction does not look between the two.
+    """
+    turned = any(unicodedata.bidirectional(char) in _FROM_THE_RIGHT for char in text)
+    return f"\u2068{text}\u2069" if turned else text
 
 
 def link(words: str, address: str) -> str:

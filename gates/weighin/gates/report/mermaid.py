@@ -2,8 +2,9 @@
 
 ``quadrantChart`` is Mermaid's one chart of free points. Its middle lines are the two budgets, so
 the upper left quarter is what both allow. Each half of an axis has its own scale: linear for
-accuracy within the budget, logarithmic elsewhere; the ends of the axes say which numbers stand
-there. Colour and sign both say the outcome over all budgets, which may be worse than the place.
+accuracy within the budget, logarithmic elsewhere, and a wide empty stretch beside the budget is
+drawn narrower. The ends of the axes say which numbers stand there. Colour and sign both say the
+outcome over all budgets, which may be worse than the place.
 
 A name that would lie over another one is left out; :attr:`Chart.unnamed` has it. Only letters,
 digits and a few harmless signs of a name reach the diagram, since Mermaid looks for directives,
@@ -20,6 +21,7 @@ from weighin.gates.measurement import Measurement
 from weighin.gates.metric import Metric
 from weighin.gates.report import summary
 from weighin.gates.report.context import PLAIN, Context
+from weighin.gates.report.mermaid_axis import Axis, drop_axis, latency_axis
 from weighin.gates.report.verdict_words import MARKS, Standing, fate_on, standing_of
 from weighin.gates.report.words import amount, figure
 from weighin.gates.weigh_in import Result, WeighIn
@@ -35,9 +37,7 @@ _LONGEST_LABEL = 32
 _MOST_POINTS = 30
 _WIDTH, _HEIGHT = 640, 420
 _LETTER, _LINE = 6.6, 15.0
-_ABOVE, _BELOW = 0.11, 0.06
 _MOST_LATENCY_MS, _MOST_DROP_POINTS = 1e9, 1e6
-_LEAST_RATIO = 1.25
 _UNNAMED = "·"
 
 
@@ -64,36 +64,6 @@ class _Point:
     standing: Standing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Axis:
-    """Values from best to worst; ``middle`` is what lies at one half.
-
-    ``before`` and ``behind`` are the shares that stay free at the two ends, for names.
-    """
-
-    best: float
-    middle: float
-    worst: float
-    logarithmic: bool
-    before: float
-    behind: float
-
-    def share(self, value: float) -> float:
-        """Where a value lies, 0 for the best, 1 for the worst."""
-        if value <= self.middle:
-            return self.before + self._part(value, self.best, self.middle) * (0.5 - self.before)
-        return 0.5 + self._part(value, self.middle, self.worst) * (0.5 - self.behind)
-
-    def _part(self, value: float, near: float, far: float) -> float:
-        if self.logarithmic:
-            part = (math.log(value) - math.log(near)) / (math.log(far) - math.log(near))
-        elif value <= self.middle:
-            part = (value - near) / (far - near)
-        else:
-            part = math.log1p(value - near) / math.log1p(far - near)
-        return min(max(part, 0.0), 1.0)
-
-
 def quadrant_chart(weigh_in: WeighIn, device: str, context: Context = PLAIN) -> Chart | None:
     """The variants on one device; ``None`` if fewer than two can be drawn.
 
@@ -108,10 +78,11 @@ def quadrant_chart(weigh_in: WeighIn, device: str, context: Context = PLAIN) -> 
     shown = found[:_MOST_POINTS]
     budgets = summary.budgets_on(weigh_in, device)
     limits = {metric: check.budget.at_most for metric, check in budgets.items()}
-    x = _latency_axis(shown, limits.get(Metric.LATENCY_P90_MS))
-    y = _drop_axis(shown, limits.get(Metric.ACCURACY_DROP_POINTS))
+    room = max(len(_label(point)) for point in shown) * _LETTER / 2 / _WIDTH + 0.02
+    x = latency_axis([p.latency for p in shown], limits.get(Metric.LATENCY_P90_MS), room)
+    y = drop_axis([p.drop for p in shown], limits.get(Metric.ACCURACY_DROP_POINTS))
     both = Metric.ACCURACY_DROP_POINTS in limits and limits.get(Metric.LATENCY_P90_MS, 0.0) > 0
-    places = [(x.share(p.latency), 1 - y.share(p.drop)) for p in shown]
+    places = [(across, 1 - down) for across, down in zip(x.shares, y.shares, strict=True)]
     named = _named(shown, places)
     lines = [*_head(x, y), *(_QUARTERS if both else ()), *_drawn(shown, places, named)]
     return Chart(
@@ -136,7 +107,7 @@ _QUARTERS = (
 )
 
 
-def _head(x: _Axis, y: _Axis) -> tuple[str, ...]:
+def _head(x: Axis, y: Axis) -> tuple[str, ...]:
     config = f'{{"quadrantChart": {{"chartWidth": {_WIDTH}, "chartHeight": {_HEIGHT}}}}}'
     fast, slow = (amount(Metric.LATENCY_P90_MS, end) for end in (x.best, x.worst))
     least, most = (figure(end) for end in (y.best, y.worst))
@@ -190,36 +161,6 @@ def _number(result: Result, device: str, metric: Metric) -> float | None:
     reading = summary.reading_on(result, device, metric)
     known = isinstance(reading, Measurement) and math.isfinite(reading.value)
     return reading.value if known and isinstance(reading, Measurement) else None
-
-
-def _latency_axis(points: Sequence[_Point], limit: float | None) -> _Axis:
-    values = [point.latency for point in points]
-    low, high = min(values), max(values)
-    room = max(len(_label(point)) for point in points) * _LETTER / 2 / _WIDTH + 0.02
-    middle = limit if limit is not None and limit > 0 else math.sqrt(low) * math.sqrt(high)
-    return _Axis(
-        best=min(low, middle / _LEAST_RATIO),
-        middle=middle,
-        worst=max(high, middle * _LEAST_RATIO),
-        logarithmic=True,
-        before=room,
-        behind=room,
-    )
-
-
-def _drop_axis(points: Sequence[_Point], limit: float | None) -> _Axis:
-    values = [point.drop for point in points]
-    low, high = min(values), max(values)
-    middle = limit if limit is not None else low + (high - low) / 2
-    least = max(abs(middle) / 4, 0.1)
-    return _Axis(
-        best=min(low, middle - least),
-        middle=middle,
-        worst=max(high, middle + least),
-        logarithmic=False,
-        before=_ABOVE,
-        behind=_BELOW,
-    )
 
 
 def _named(points: Sequence[_Point], places: Sequence[tuple[float, float]]) -> list[bool]:

@@ -10,6 +10,7 @@ every device gets a file.
 """
 
 import hashlib
+from urllib.parse import quote
 
 from weighin.gates.metric import Metric
 from weighin.gates.report.annotations import FILE, Lines, line_of
@@ -91,7 +92,7 @@ def _rule(rule: str) -> Json:
 def _result(weigh_in: WeighIn, miss: Miss, rules: list[str], lines: Lines, file: str) -> Json:
     rule = _rule_id(miss)
     text = f"{plain(weigh_in.model)} v{plain(weigh_in.version)} on {miss.where}: {miss.words}."
-    place: Json = {"artifactLocation": {"uri": file, "uriBaseId": "%SRCROOT%"}}
+    place: Json = {"artifactLocation": {"uri": quote(file), "uriBaseId": "%SRCROOT%"}}
     line = line_of(miss, lines)
     if line is not None:
         place["region"] = {"startLine": line}

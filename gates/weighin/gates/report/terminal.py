@@ -23,7 +23,7 @@ from weighin.gates.report.fleet_words import fleet_lines
 from weighin.gates.report.search_words import search_lines
 from weighin.gates.report.slice_words import open_slice_lines
 from weighin.gates.report.terminal_tables import LABEL_WIDTH, STYLES, Shown, tables
-from weighin.gates.report.verdict_words import MARKS, headline, overall
+from weighin.gates.report.verdict_words import MARKS, doubt_words, headline, overall
 from weighin.gates.report.waiver_words import loosened
 from weighin.gates.report.words import count, plain
 from weighin.gates.weigh_in import WeighIn
@@ -93,6 +93,8 @@ def _verdict(weigh_in: WeighIn, context: Context) -> Iterator[RenderableType]:
         f"finished {weigh_in.finished_at:%Y-%m-%d %H:%M} UTC"
     )
     yield Text(facts, style="dim")
+    if doubts := doubt_words(weigh_in, context):
+        yield Text(f"! evidence: {doubts}", style="bold red")
     if context.report_url:
         yield Text(plain(context.report_url), style="dim", overflow="fold")
 

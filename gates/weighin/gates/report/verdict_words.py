@@ -15,7 +15,7 @@ from enum import StrEnum
 from weighin.gates.judge import Check, Outcome, Verdict
 from weighin.gates.report import summary
 from weighin.gates.report.context import PLAIN, Context
-from weighin.gates.report.words import plain
+from weighin.gates.report.words import count, plain
 from weighin.gates.waiver import Waiver, waived
 from weighin.gates.weigh_in import Result, WeighIn
 
@@ -147,7 +147,7 @@ def headline(
     if context.untrusted:
         return (
             f"{name} is undecided: {spell(context.untrusted)}. "
-            "The numbers below are claims and decide nothing."
+            "Its numbers are claims and decide nothing."
         )
     waived_on = only_by_waiver(weigh_in, context)
     named = f"{', '.join(map(spell, waived_on[:5]))}{' and more' if waived_on[5:] else ''}"
@@ -157,6 +157,25 @@ def headline(
     if not waived_on or not weigh_in.may_ship:
         return summary.sentence(weigh_in, spell)
     return f"{spoken} Only by waiver: {named}."
+
+
+def doubt_words(weigh_in: WeighIn, context: Context) -> str:
+    """How many signed statements nobody may rely on, and why; empty if all hold or none is known.
+
+    ``4 of 56 statements cannot be relied on: 4 signed by no trusted key``.
+    """
+    now = moment_of(weigh_in, context)
+    unsigned = sum(not one.keyid for one in context.signatures)
+    expired = sum(bool(one.keyid) and one.expires_at <= now for one in context.signatures)
+    told = [
+        f"{number} {why}"
+        for number, why in ((unsigned, "signed by no trusted key"), (expired, "expired"))
+        if number
+    ]
+    if not told:
+        return ""
+    known = count(len(context.signatures), "statement")
+    return f"{unsigned + expired} of {known} cannot be relied on: {', '.join(told)}"
 
 
 def _let_through(weigh_in: WeighIn, device: str, context: Context) -> tuple[Result, Pairs] | None:

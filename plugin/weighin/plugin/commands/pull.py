@@ -6,10 +6,16 @@ Runs in an app's build: nothing heavy is imported, and nothing at all when nothi
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weighin.gates.errors import ConfigError
 from weighin.gates.variant import Format
 from weighin.plugin.console import say, warn
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from weighin.registry.lock import Lock
 
 SUMMARY = "get the approved model file for a device into an app"
 DESCRIPTION = (
@@ -73,9 +79,11 @@ def run(args: argparse.Namespace) -> int:
         trust_on_first_use=args.trust_on_first_use,
         frozen=args.frozen,
     )
-    pulled = pull(request, datetime.now(UTC))
-    if pulled.notice:
-        warn(f"weighin: {pulled.notice}")
+    now = datetime.now(UTC)
+    pulled = pull(request, now)
+    for notice in (pulled.notice, waived_words(pulled.lock, now)):
+        if notice:
+            warn(f"weighin: {notice}")
     if args.json:
         say(lock_to_bytes(pulled.lock).decode().rstrip())
     else:
@@ -84,6 +92,18 @@ def run(args: argparse.Namespace) -> int:
         say(f"{what}: {pulled.path} ({pulled.lock.model} v{pulled.lock.version}, {file.recipe}, "
             f"{file.size_bytes} bytes, sha256 {file.sha256[:12]})")  # fmt: skip
     return 0
+
+
+def waived_words(lock: "Lock", now: "datetime") -> str:
+    """What a person should know of a file that did not pass; empty for one that did."""
+    file = lock.file
+    if not file.waived or file.waived_until is None:
+        return ""
+    over = "which expired on" if file.waived_until <= now else "until"
+    return (
+        f"WAIVED: {lock.model} v{lock.version} did not pass on {lock.device}; it is released by "
+        f"a waiver of {', '.join(file.waived)}, {over} {file.waived_until:%Y-%m-%d}"
+    )
 
 
 def cache_dir() -> Path:

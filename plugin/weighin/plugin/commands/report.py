@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighin.plugin.console import say, say_json, warn
-from weighin.plugin.outputs import output_arguments, write_outputs
+from weighin.plugin.console import say, say_json
+from weighin.plugin.outputs import Places, output_arguments, wants_places, write_outputs
 
 if TYPE_CHECKING:
     from weighin.gates.report.context import Context
@@ -53,6 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the stored weigh-in in the shapes that were asked for."""
     from weighin.gates.report.document import to_document
+    from weighin.plugin.around import budgets_of, look_around
     from weighin.plugin.project import open_project, parse_reference
     from weighin.plugin.results import load_weigh_in, weigh_in_folder
 
@@ -62,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
     if args.verify:
         return _verify(project, name, version, now, as_json=args.json)
     weigh_in = load_weigh_in(weigh_in_folder(project, name, version))
-    context = _context(project, weigh_in, now, compare)
-    shown = write_outputs(args, weigh_in, context, {})
+    context = look_around(project, weigh_in, now, compare)
+    places = budgets_of(project, weigh_in, context) if wants_places(args) else Places()
+    shown = write_outputs(args, weigh_in, context, places)
     if args.json:
         say_json(to_document(weigh_in))
     elif args.open or args.format == "html":
@@ -71,18 +73,6 @@ def run(args: argparse.Namespace) -> int:
     elif not shown:
         _show(weigh_in, context, args.format)
     return 0 if weigh_in.may_ship else 3
-
-
-def _context(
-    project: "Project", weigh_in: "WeighIn", now: datetime, compare: str | None
-) -> "Context":
-    """What else is known; what could not be read of it is said on standard error."""
-    from weighin.plugin.context import context_for
-
-    context, notes = context_for(project, weigh_in, now, compare=compare)
-    for note in notes:
-        warn(f"note: {note}")
-    return context
 
 
 def _version(text: str | None) -> str | None:

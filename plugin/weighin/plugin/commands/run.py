@@ -4,8 +4,8 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from weighin.plugin.console import say, say_json, warn
-from weighin.plugin.outputs import output_arguments, write_outputs
+from weighin.plugin.console import say, say_json
+from weighin.plugin.outputs import Places, output_arguments, wants_places, write_outputs
 
 SUMMARY = "weigh one registered version now"
 DESCRIPTION = (
@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Weigh one version and show the result."""
     from weighin.gates.report.document import to_document
-    from weighin.plugin.context import context_for
+    from weighin.plugin.around import budgets_of, look_around
     from weighin.plugin.project import open_project, parse_reference
     from weighin.plugin.show import show_weigh_in
     from weighin.plugin.worklist import weigh_version
@@ -41,10 +41,9 @@ def run(args: argparse.Namespace) -> int:
     name, version = parse_reference(args.reference)
     project = open_project(Path.cwd())
     weigh_in = weigh_version(project, name, version, again=args.again, quiet=args.json)
-    context, notes = context_for(project, weigh_in, datetime.now(UTC))
-    for note in notes:
-        warn(f"note: {note}")
-    shown = write_outputs(args, weigh_in, context, {})
+    context = look_around(project, weigh_in, datetime.now(UTC))
+    places = budgets_of(project, weigh_in, context) if wants_places(args) else Places()
+    shown = write_outputs(args, weigh_in, context, places)
     if args.json:
         say_json(to_document(weigh_in))
     elif not shown:

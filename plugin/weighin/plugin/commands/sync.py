@@ -14,6 +14,8 @@ EXAMPLE = """examples:
   weighin sync                 weigh every version that has no verdict yet, then stop
   weighin sync --watch         go on, and wake up at every registration
   weighin sync --json          what was done, for a script
+  weighin sync --only weigh    leave the channel alone: for a machine without its keys
+  weighin sync --only channel  keep the channel from expiring, weigh nothing
 
 exit codes: 0 all due versions were weighed and each has a variant that passed;
 1 a version could not be weighed; 3 weighed, but of some version nothing may ship
@@ -31,12 +33,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="with --watch: poll at least this often (default 60)",
     )
     parser.add_argument("--json", action="store_true", help="print one object per version")
+    parser.add_argument(
+        "--only",
+        choices=("weigh", "channel"),
+        help="do one of the two things: weigh what is due, or keep the channel from expiring",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Weigh what is due, once or until interrupted."""
     from weighin.plugin.project import open_project
-    from weighin.plugin.worklist import Done, sync, watch
+    from weighin.plugin.worklist import Done, renew, sync, watch
 
     project = open_project(Path.cwd())
 
@@ -44,11 +51,13 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             say(f"{done.reference}: {done.summary}")
 
+    if args.only == "channel":
+        return _renew(renew(project), as_json=args.json)
     if args.watch:
         warn("weighin: watching the registry; Ctrl-C ends it")
         watch(project, every_seconds=args.every, tell=tell)
         return 0
-    finished = sync(project, quiet=args.json, tell=tell)
+    finished = sync(project, quiet=args.json, tell=tell, channel=args.only is None)
     if args.json:
         say_json([done.as_document() for done in finished])
     elif not project.config.models:
@@ -56,3 +65,11 @@ def run(args: argparse.Namespace) -> int:
     elif not finished:
         say("nothing is due")
     return max((done.exit_code for done in finished), default=0)
+
+
+def _renew(renewed: bool, *, as_json: bool) -> int:
+    if as_json:
+        say_json([])
+    else:
+        say("the channel's timestamp is signed anew" if renewed else "the channel is fresh enough")
+    return 0

@@ -1,9 +1,11 @@
 """``weighin verify``: is the file in the app the one that the lock names?"""
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 
-from weighin.plugin.console import say, say_json
+from weighin.plugin.commands.pull import waived_words
+from weighin.plugin.console import say, say_json, warn
 
 SUMMARY = "check the pulled file against model.lock, offline"
 DESCRIPTION = (
@@ -29,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     from weighin.registry.lock import verify
 
     lock = verify(args.lock, args.out)
+    if said := waived_words(lock, datetime.now(UTC)):
+        warn(f"weighin: {said}")
     if args.json:
         say_json({"file": str(args.out / lock.file.name), "sha256": lock.file.sha256, "ok": True})
     else:
