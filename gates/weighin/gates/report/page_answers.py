@@ -13,7 +13,7 @@ from weighin.gates.report.change_words import title_words
 from weighin.gates.report.changes import Changes, Step, changes_since
 from weighin.gates.report.context import Context
 from weighin.gates.report.markup import Html, join, tag
-from weighin.gates.report.page_parts import NOTHING, css_class, sign_of, unseen
+from weighin.gates.report.page_parts import NOTHING, css_class, first_upper, sign_of, unseen
 from weighin.gates.report.verdict_words import (
     Fate,
     Standing,
@@ -118,7 +118,7 @@ def _chip(fate: Fate, place: int, *, linked: bool) -> Html:
 
 def _how_sure(known: Sequence[Fate], context: Context) -> tuple[str, Html]:
     if context.untrusted:
-        return "Not at all", tag("p", f"{plain(context.untrusted)}.")
+        return "Not at all", tag("p", f"{first_upper(plain(context.untrusted))}.")
     opened = [fate for fate in known if fate.standing in {Standing.PASS, Standing.WAIVED}]
     if not opened:
         return _surely_not(known)
@@ -190,7 +190,7 @@ def _files(changes: Changes) -> str:
         (other, f"another file on {other}"),
     )
     words = ", ".join(words for number, words in told if number) or "the same files"
-    return words[0].upper() + words[1:]
+    return first_upper(words)
 
 
 def _steps(changes: Changes) -> list[str]:

@@ -12,7 +12,15 @@ from weighin.gates.report.change_words import (
 from weighin.gates.report.changes import MORE, SHOWN, Change, DeviceChange, Step, changes_since
 from weighin.gates.report.context import Context
 from weighin.gates.report.markup import Html, join, tag
-from weighin.gates.report.page_parts import NOTHING, ends_and_origin, number, row, section, table
+from weighin.gates.report.page_parts import (
+    NOTHING,
+    ends_and_origin,
+    first_upper,
+    number,
+    row,
+    section,
+    table,
+)
 from weighin.gates.report.words import METRIC_WORDS
 from weighin.gates.weigh_in import WeighIn
 
@@ -33,7 +41,7 @@ def changed(weigh_in: WeighIn, context: Context) -> Html:
         "numbers were obtained alike; less is better."
     )
     return section(
-        "changes", title_words(found), tag("p", words[0].upper() + words[1:], class_="note"), shown
+        "changes", title_words(found), tag("p", first_upper(words), class_="note"), shown
     )
 
 

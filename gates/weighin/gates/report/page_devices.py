@@ -14,12 +14,14 @@ from weighin.gates.report.limit_words import budget_words
 from weighin.gates.report.mark_words import point_words
 from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.page_parts import (
+    MANY,
     NOTHING,
     amount,
     badge,
     check_cell,
     css_class,
     facts,
+    first_upper,
     folded,
     numbered,
     row,
@@ -58,7 +60,9 @@ def cards(weigh_in: WeighIn, context: Context) -> Html:
     """A card per device: pictures, budgets, and every check of every variant."""
     known = enumerate(fates(weigh_in, context), start=1)
     shown = (_card(weigh_in, context, place, fate) for place, fate in known)
-    return section("pictures", "Device by device", tag("div", *shown, class_="cards"))
+    # Of many cards, a browser need only lay out those that are looked at.
+    many = "cards many" if len(weigh_in.devices) > MANY else "cards"
+    return section("pictures", "Device by device", tag("div", *shown, class_=many))
 
 
 def chart_legend() -> Html:
@@ -91,7 +95,8 @@ def chart_legend() -> Html:
 def _card(weigh_in: WeighIn, context: Context, place: int, fate: Fate) -> Html:
     device = fate.device
     passing = len(summary.passing(weigh_in, device))
-    of_all = f"{passing} of {count(len(weigh_in.results), 'variant')} passed"
+    passed = "would pass if the numbers held" if context.untrusted else "passed"
+    of_all = f"{passing} of {count(len(weigh_in.results), 'variant')} {passed}"
     head = tag("div", tag("h3", tag("bdi", device)), badge(fate.standing), class_="tile-head")
     checks = folded("Every check", _check_table(weigh_in, context, device))
     conditions = folded("Conditions", facts(_conditions(weigh_in, device)))
@@ -134,7 +139,7 @@ def _costs_pictures(weigh_in: WeighIn, device: str) -> Html:
         apart = {Metric.LATENCY_P90_MS} if runs is not None else set[Metric]()
         known = [m for m in COSTS if m not in apart and device_costs(weigh_in, device, m)]
         names = _listed([METRIC_WORDS[metric].name for metric in known])
-        caption = f"{names[0].upper()}{names[1:]} of each variant."
+        caption = f"{first_upper(names)} of each variant."
         drawn.append(figure_of(draw(costs, words), f"Costs on {plain(device)}", caption))
     return join(*drawn)
 

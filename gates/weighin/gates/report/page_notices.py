@@ -2,7 +2,7 @@
 
 from weighin.gates.report.context import Context, PlanChange
 from weighin.gates.report.markup import Html, join, tag
-from weighin.gates.report.page_parts import NOTHING, folded, row, section, table
+from weighin.gates.report.page_parts import NOTHING, first_upper, folded, row, section, table
 from weighin.gates.report.verdict_words import MARKS, Standing
 from weighin.gates.report.waiver_words import WaiverLine, loosened, plan_lines, waiver_lines
 from weighin.gates.report.words import count, plain
@@ -17,7 +17,7 @@ def notices(weigh_in: WeighIn, context: Context) -> Html:
 def _untrusted(context: Context) -> Html:
     if not context.untrusted:
         return NOTHING
-    why = tag("p", f"{plain(context.untrusted)}.")
+    why = tag("p", f"{first_upper(plain(context.untrusted))}.")
     rest = tag("p", "Nothing on this page was shown to be true, so nothing is passed.")
     return section("untrusted", "Not to be trusted", tag("div", why, rest, class_="notice alarm"))
 

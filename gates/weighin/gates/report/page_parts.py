@@ -13,6 +13,8 @@ from weighin.gates.report.verdict_words import MARKS, Standing
 from weighin.gates.report.words import METRIC_WORDS, figure
 
 NOTHING = Html("")
+MANY = 8
+"""From more devices on, tiles are small, and cards are laid out when they are looked at."""
 
 
 def badge(outcome: Outcome | Standing) -> Html:
@@ -99,6 +101,11 @@ def numbered(number: int, name: str) -> Html:
     return tag(
         "span", tag("span", str(number), class_="row-number"), " ", label(name), class_="numbered"
     )
+
+
+def first_upper(words: str) -> str:
+    """The same as the beginning of a sentence."""
+    return words[:1].upper() + words[1:]
 
 
 def unseen(words: str) -> Html:

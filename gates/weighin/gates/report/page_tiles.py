@@ -5,6 +5,7 @@ from weighin.gates.report import summary
 from weighin.gates.report.context import Context
 from weighin.gates.report.markup import Html, join, tag
 from weighin.gates.report.page_parts import (
+    MANY,
     NOTHING,
     amount,
     badge,
@@ -20,15 +21,13 @@ from weighin.gates.report.words import METRIC_WORDS
 from weighin.gates.weigh_in import Result, WeighIn
 
 _DROP = Metric.ACCURACY_DROP_POINTS
-_MANY = 8
-"""From more devices on, tiles are small; their cards say the rest."""
 
 
 def tiles(weigh_in: WeighIn, context: Context) -> Html:
     """A tile per device."""
     known = fates(weigh_in, context)
     items = (tag("li", _tile(weigh_in, fate), data_d=fate.device) for fate in known)
-    many = "tiles many" if len(known) > _MANY else "tiles"
+    many = "tiles many" if len(known) > MANY else "tiles"
     return section("devices", "What each device gets", tag("ul", *items, class_=many))
 
 

@@ -1,7 +1,7 @@
 """One repository on GitHub, as :class:`weighin.plugin.github.api.Repository` describes it.
 
-``connect_repository`` is where an implementation is chosen: import this module where GitHub is
-really needed, since github3 comes with it.
+Made by :func:`weighin.plugin.github.connect.connect_repository`; import that where GitHub is really
+needed, since github3 comes with it.
 
 What this module does not do: it keeps nothing between calls, and decides nothing about a review.
 """

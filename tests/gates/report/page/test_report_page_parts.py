@@ -70,7 +70,7 @@ def test_a_device_of_many_that_needs_a_look_stands_among_the_first(case: Case) -
 def test_nothing_passes_on_a_page_that_is_not_to_be_trusted(case: Case) -> None:
     page = to_html(*case("untrusted"))
     assert "Not to be trusted" in page
-    assert "the statements are not signed." in page
+    assert "The statements are not signed." in page
     assert not re.search(r'class="(verdict|tile|badge) pass"', page)
     matrix = page[page.index('id="matrix"') : page.index('id="size"')]
     assert set(re.findall(r'<td class="(\w+)"', matrix)) == {"undecided"}
