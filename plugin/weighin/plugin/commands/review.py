@@ -20,6 +20,7 @@ DESCRIPTION = (
 )
 EXAMPLE = """examples:
   weighin review digits/3 --repo octo/app       open or update the pull request of version 3
+  weighin review digits/3 --rehearse            on a simulated GitHub: no token, no network
   weighin review digits/3 --dry-run             what would be written
   weighin review digits/3 --reopen              also if somebody closed it
   weighin review digits/3 --renew               also if it was merged, and then weighed again
@@ -50,6 +51,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="open one more for new evidence of a merged version",
     )
     parser.add_argument("--dry-run", action="store_true", help="write nothing, say what would be")
+    parser.add_argument(
+        "--rehearse", action="store_true", help="on a GitHub that this machine simulates"
+    )
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
     other = parser.add_argument_group("a pull request that was weighed without secrets")
     other.add_argument("--pull", metavar="N", type=int, help="its number")
@@ -59,6 +63,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Review one version, or report on somebody's pull request."""
+    if args.rehearse:
+        return _rehearse(args)
     reviewed = _review(args)
     if args.json:
         say_json(reviewed.to_json())
@@ -77,6 +83,24 @@ def _review(args: argparse.Namespace) -> "Reviewed":
         raise ConfigError("which version? weighin review MODEL/VERSION, such as digits/3")
     name, version = ("", "") if args.reference is None else parse_reference(args.reference)
     return _of_pull(args) if any(given) else _of_version(args, name, version)
+
+
+def _rehearse(args: argparse.Namespace) -> int:
+    from weighin.plugin.project import parse_reference
+    from weighin.plugin.review.connect import utc_now
+    from weighin.plugin.review.rehearsal import rehearse
+
+    if args.reference is None or args.dry_run or args.pull is not None:
+        raise ConfigError("--rehearse takes MODEL/VERSION, and neither --dry-run nor --pull")
+    name, version = parse_reference(args.reference)
+    done = rehearse(Path.cwd(), os.environ, name, version, utc_now())
+    if args.json:
+        say_json({**done.reviewed.to_json(), "files": [str(path) for path in done.files]})
+    else:
+        tell(done.reviewed)
+        for path in done.files:
+            say(f"  look at {path}")
+    return done.reviewed.exit_code
 
 
 def _of_version(args: argparse.Namespace, name: str, version: str) -> "Reviewed":
