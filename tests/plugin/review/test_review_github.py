@@ -225,7 +225,16 @@ def test_budgets_that_were_loosened_here_only_let_nothing_through(stage: Stage) 
     assert done.conclusion is Conclusion.FAILURE
     (comment,) = stage.comments()
     assert "latency_p90_ms" in comment
-    assert "merge that file first" in comment
+    assert "merge that first" in comment
+
+
+@pytest.mark.parametrize("name", ["data/evaluation.npz", "keys/evidence.pub.json"])
+def test_what_judging_reads_must_be_what_the_base_branch_has(stage: Stage, name: str) -> None:
+    file = stage.home.root / name
+    file.write_bytes(file.read_bytes() + b"\n")
+    stage.home.keep(make_weigh_in(FATES))
+    assert stage.review().conclusion is Conclusion.FAILURE
+    assert f"{name} differs there" in stage.comments()[0]
 
 
 def test_a_waiver_by_a_named_person_turns_failure_into_neutral(stage: Stage) -> None:

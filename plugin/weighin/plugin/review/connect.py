@@ -21,7 +21,7 @@ from weighin.plugin.github.credentials import Credentials, choose_credentials
 from weighin.plugin.github.records import Comment
 from weighin.plugin.project import Project, open_project
 from weighin.plugin.review.desk import Desk, Words
-from weighin.plugin.review.run import Workplace
+from weighin.plugin.review.workplace import Workplace
 from weighin.plugin.waiver_ask import waivers_from_comments
 from weighin.plugin.waivers import record_waivers
 from weighin.registry.git_plumbing import Remote, at_top, remote_of, token_fits

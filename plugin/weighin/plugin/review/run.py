@@ -9,8 +9,7 @@ again at any time, and one that was killed goes on where it was.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from weighin.gates.errors import ConfigError
-from weighin.gates.report.context import Context, PlanChange
+from weighin.gates.report.context import Context
 from weighin.gates.waiver import Waiver
 from weighin.gates.weigh_in import WeighIn
 from weighin.plugin.config import FILE_NAME
@@ -30,33 +29,11 @@ from weighin.plugin.review.desk import (
     write_pull,
 )
 from weighin.plugin.review.names import branch_name
-from weighin.plugin.review.plan_changes import first_of
-from weighin.plugin.review.plan_file import line_finder, told_changes
+from weighin.plugin.review.plan_file import line_finder
 from weighin.plugin.review.pull_text import pull_body, pull_title
 from weighin.plugin.review.trust import Believed
+from weighin.plugin.review.workplace import Workplace, changes_here, with_changes
 from weighin.registry.git_branch import Prepared, file_in, prepare, push
-from weighin.registry.git_plumbing import Git, Remote
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workplace:
-    """Where the branch is made, and where it goes.
-
-    Attributes:
-        git: At the top of the user's repository.
-        prefix: Where the project lies in it: ``""``, or ``sub/``.
-        remote: Where the branch is pushed to.
-        base: The branch that it is merged into; ``None``: what is configured, else the default.
-        reopen: Whether a pull request that somebody closed is opened again.
-        renew: Whether a version that was merged and weighed again gets a new pull request.
-    """
-
-    git: Git
-    prefix: str
-    remote: Remote
-    base: str | None = None
-    reopen: bool = False
-    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +86,7 @@ def review(desk: Desk, place: Workplace, model: str, version: str) -> Reviewed:
     context = replace(context, now=desk.now, waivers=waivers)
     held = _Held(
         weigh_in=believed.weigh_in,
-        context=_with_changes(context, believed, _changes(desk, place, prepared)),
+        context=with_changes(context, believed, changes_here(desk, place, model, prepared.commit)),
         refused=refused,
         prepared=prepared,
         base=base,
@@ -200,34 +177,6 @@ def _merged_already(weigh_in: WeighIn, prepared: Prepared, base: str, *, dry_run
         notes=(f"branch '{base}' has this weigh-in already; nothing was written",),
         dry_run=dry_run,
     )
-
-
-def _with_changes(context: Context, believed: Believed, changes: tuple[PlanChange, ...]) -> Context:
-    """What is known, with why it is not to be believed, if it is not.
-
-    Numbers that were judged more mildly than the base branch judges are not: after the merge,
-    promotion would go by the base branch's file, and refuse them.
-    """
-    looser = [change.where for change in changes if change.looser]
-    mildly = (
-        f"judged by a {FILE_NAME} that is looser than the base branch's ({looser[0]}); "
-        "merge that file first"
-        if looser
-        else ""
-    )
-    return replace(context, changes=changes, untrusted=believed.untrusted or mildly)
-
-
-def _changes(desk: Desk, place: Workplace, prepared: Prepared) -> tuple[PlanChange, ...]:
-    """What the ``weighin.toml`` here changes against the one that is merged into."""
-    there = file_in(place.git, prepared.commit, f"{place.prefix}{FILE_NAME}")
-    here = (desk.project.root / FILE_NAME).read_bytes()
-    if there is None or there == here:
-        return ()
-    try:
-        return first_of(told_changes(desk.project, there, here))
-    except ConfigError:
-        return ()  # the base branch's is broken; the one here mends it
 
 
 def _pushed(desk: Desk, place: Workplace, prepared: Prepared) -> tuple[str, ...]:
