@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.plugin.review.conftest import Home
-from tests.plugin.review.samples import NOW, make_weigh_in
+from review_home import Home
+from review_samples import NOW, make_weigh_in
 
 from weighin.gates.report.markdown import marker
 from weighin.plugin.cli import main

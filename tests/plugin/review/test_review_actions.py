@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.plugin.review.samples import NOW
+from review_samples import NOW
 
 from weighin.gates.report.markdown import marker
 from weighin.plugin.github.records import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.plugin.review.samples import EVIL, NOW, make_weigh_in
+from review_samples import EVIL, NOW, make_weigh_in
 
 from weighin.gates.fleet import Fleet, FleetPart
 from weighin.gates.judge import Outcome

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.plugin.review.conftest import Home
-from tests.plugin.review.samples import TOML, make_weigh_in
-from tests.plugin.review.stage import Fork, Stage, fork_of, staged
+from review_home import Home
+from review_samples import TOML, make_weigh_in
+from review_stage import Fork, Stage, fork_of, staged
 
 from weighin.gates.errors import GitHubError
 from weighin.plugin.github.records import Conclusion

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.plugin.review.conftest import Home
-from tests.plugin.review.samples import EVIL, LATENCY_LINE, TOML, make_weigh_in
-from tests.plugin.review.stage import PERSON, READER, WORKFLOW, Stage, staged
+from review_home import Home
+from review_samples import EVIL, LATENCY_LINE, TOML, make_weigh_in
+from review_stage import PERSON, READER, WORKFLOW, Stage, staged
 
 from weighin.gates.errors import GitHubError, StoreError, WeighinError
 from weighin.gates.report.markdown import marker

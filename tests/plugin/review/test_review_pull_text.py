@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.plugin.review.samples import EVIL, make_weigh_in
+from review_samples import EVIL, make_weigh_in
 
 from weighin.gates.report.context import PLAIN, Context
 from weighin.plugin.github.records import PullRequest

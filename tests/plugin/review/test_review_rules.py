@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from github_openapi import DESCRIPTION, Judge, extract
-from tests.plugin.review.conftest import Home
-from tests.plugin.review.samples import EVIL, TOML, make_weigh_in
-from tests.plugin.review.stage import PERSON, Stage, fork_of, staged
+from review_home import Home
+from review_samples import EVIL, TOML, make_weigh_in
+from review_stage import PERSON, Stage, fork_of, staged
 
 from weighin.plugin.github.records import Conclusion
 from weighin.plugin.github.simulator.people import App

@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.plugin.review.conftest import Home
-from tests.plugin.review.samples import NOW, make_weigh_in
+from review_home import Home
+from review_samples import NOW, make_weigh_in
 
 from weighin.gates.errors import EvidenceError, WeighinError
 from weighin.gates.judge import Outcome

@@ -12,7 +12,7 @@ not know ``x-ratelimit-reset``, takes a lack of rights for a limit, and waits by
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,6 +22,7 @@ _FORBIDDEN = 403
 _TOO_MANY = 429
 _BROKEN = (500, 502, 503, 504)
 _MINUTE_S = 60.0
+_LONG_S = 2.0
 
 
 class Clock(Protocol):
@@ -37,7 +38,11 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """This machine's."""
+    """This machine's; it says so before it waits for long."""
+
+    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
+        """Keep whom to tell."""
+        self._tell = tell
 
     def now(self) -> datetime:
         """The time in UTC."""
@@ -45,6 +50,8 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+        if self._tell is not None and seconds >= _LONG_S:
+            self._tell(f"weighin: GitHub asks for patience; going on in {seconds:.0f} s")
         time.sleep(seconds)
 
 

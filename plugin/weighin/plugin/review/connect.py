@@ -15,9 +15,11 @@ from weighin.gates.report.context import Context
 from weighin.gates.waiver import Waiver
 from weighin.gates.weigh_in import WeighIn
 from weighin.plugin.config import FILE_NAME, ReviewConfig
+from weighin.plugin.console import warn
 from weighin.plugin.context import context_for
 from weighin.plugin.github.connect import connect_repository, push_token
 from weighin.plugin.github.credentials import Credentials, choose_credentials
+from weighin.plugin.github.patience import SystemClock
 from weighin.plugin.github.records import Comment
 from weighin.plugin.project import Project, open_project
 from weighin.plugin.review.desk import Desk, Words
@@ -87,7 +89,10 @@ def open_desk(
     api = api_of(wishes.api, project.config.review, environ)
     credentials = choose_credentials(environ, api)
     repository = connect_repository(
-        repository_name(wishes.repository, project.config.review, environ), api, credentials
+        repository_name(wishes.repository, project.config.review, environ),
+        api,
+        credentials,
+        clock=SystemClock(tell=warn),
     )
 
     def context_of(weigh_in: WeighIn, envelopes: Mapping[str, bytes]) -> tuple[Context, Words]:

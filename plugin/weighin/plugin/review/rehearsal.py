@@ -92,8 +92,8 @@ def _checks(hosted: Hosted) -> list[str]:
     lines: list[str] = []
     for row in hosted.checks.values():
         facts = row.facts
-        lines += [f"## {code(facts['name'])}: {facts['conclusion']}", "", row.title, ""]
-        lines += [row.summary, ""]
+        lines += [f"## {code(facts['name'])}: {facts['conclusion']}", "", row.title or "", ""]
+        lines += [row.summary or "", ""]
         lines += [
             f"- {code(one['path'])} line {one['start_line']}, {one['annotation_level']}: "
             f"{code(one['message'])}"

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tests.plugin.review.conftest import Home
-from tests.plugin.review.samples import NOW, TOML
+from review_home import Home
+from review_samples import NOW, TOML
 
 from weighin.plugin.github.simulator.hosted import Hosted, PullRow
 from weighin.plugin.github.simulator.people import READ_ONLY, personal, workflow
