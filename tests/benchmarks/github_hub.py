@@ -8,13 +8,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
 from weighin.plugin.github.api import Repository
 from weighin.plugin.github.connect import connect_repository
 from weighin.plugin.github.credentials import choose_credentials
 from weighin.plugin.github.patience import Patience
 from weighin.plugin.github.simulator.faults import Fault
 from weighin.plugin.github.simulator.hosted import Hosted
-from weighin.plugin.github.simulator.people import Token, workflow
+from weighin.plugin.github.simulator.people import App, Token, workflow
 from weighin.plugin.github.simulator.server import GitHubSimulator
 from weighin.plugin.github.simulator.wire import Exchange
 
@@ -120,3 +128,19 @@ def open_hub(
     server = GitHubSimulator(now=clock.now, observer=observe, **options)
     hosted = server.world.host(NAME, folder / "models.git")
     return Hub(server, hosted, clock, folder / "work", exchanges)
+
+
+def pem(key: RSAPrivateKey) -> str:
+    """A private key as an App's owner downloads it."""
+    return key.private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    ).decode()
+
+
+def install(hub: Hub, key: RSAPrivateKey, repositories: tuple[str, ...] = (NAME,)) -> None:
+    """Install the App 42, ``weighin``, on some repositories."""
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    app = App(
+        id=42, slug="weighin", public_key=public, installation_id=7, repositories=repositories
+    )
+    hub.server.world.add_app(app)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from github_hub import BRANCH, PERSONAL, Hub, open_hub, template_repository
 from github_openapi import DESCRIPTION, extract
 
@@ -51,6 +52,12 @@ def repository(hub: Hub) -> Repository:
 @pytest.fixture
 def as_person(hub: Hub) -> Repository:
     return hub.connect(personal(PERSONAL))
+
+
+@pytest.fixture(scope="session")
+def key() -> RSAPrivateKey:
+    """An App's."""
+    return generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture(scope="session")

@@ -198,7 +198,7 @@ def test_a_server_that_is_not_there_is_named(hub: Hub, ready: Repository) -> Non
 @pytest.mark.parametrize(
     ("kind", "permission"),
     [
-        ("comment", "issues: write or pull-requests: write"),
+        ("comment", "'issues: write' or 'pull-requests: write'"),
         ("check", "checks: write"),
         ("status", "statuses: write"),
         ("pull", "pull-requests: write"),
@@ -219,7 +219,7 @@ def test_an_expired_token_is_told_from_a_missing_right(hub: Hub) -> None:
     ends = hub.clock.now() + timedelta(hours=1)
     found = hub.connect(workflow("ghs_short", expires_at=ends))
     hub.clock.at = ends
-    with pytest.raises(GitHubError, match=r"does not accept the token of GITHUB_TOKEN.*expired"):
+    with pytest.raises(GitHubError, match=r"does not accept the token in GITHUB_TOKEN.*expired"):
         found.branch("main")
 
 
@@ -317,6 +317,12 @@ def test_a_success_without_content_is_no_success(
     hub.fault(Fault(answer=Answer(raw=body), times=9))
     with pytest.raises(GitHubError, match="nothing that can be read"):
         call(ready)
+
+
+def test_not_modified_is_not_an_empty_list(hub: Hub, ready: Repository) -> None:
+    hub.fault(Fault(answer=Answer(status=304), path="/comments"))
+    with pytest.raises(GitHubError, match="status 304"):
+        list(ready.comments(1))
 
 
 @pytest.fixture

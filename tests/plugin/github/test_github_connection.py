@@ -6,16 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from github_hub import BRANCH, NAME, PERSONAL, WORKFLOW, Hub, git
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from github_hub import BRANCH, NAME, PERSONAL, WORKFLOW, Hub, git, install, pem
 
 from weighin.gates.errors import GitHubError
 from weighin.plugin.github.api import Repository
 from weighin.plugin.github.connect import connect_repository
 from weighin.plugin.github.credentials import choose_credentials
 from weighin.plugin.github.records import Annotation, CheckRun, Conclusion, Status
-from weighin.plugin.github.simulator.people import App
 
 Start = Callable[..., Hub]
 
@@ -128,6 +126,34 @@ def test_comments_are_added_changed_and_removed(hub: Hub, repository: Repository
     assert list(repository.comments(1)) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("<script>alert('x')</script> & <!-- weighin -->", id="markup"),
+        pytest.param("a | b `c` ``` *d* [e](javascript:f)", id="markdown"),
+        pytest.param("\u202ekcab \u05e9\u05dc\u05d5\u05dd \U0001f389\u200d", id="right-to-left"),
+        pytest.param('one\r\ntwo\ttab \\ "quoted"', id="line-ends"),
+        pytest.param('{"body": null}', id="json"),
+    ],
+)
+def test_any_text_is_read_as_it_was_written(hub: Hub, repository: Repository, text: str) -> None:
+    repository.add_comment(1, text)
+    assert [comment.body for comment in repository.comments(1)] == [text]
+    edited = repository.edit_pull(1, title=text, body=text)
+    assert (edited.title, edited.body) == (text, text)
+    check = replace(
+        CHECK,
+        title=text,
+        summary=text,
+        annotations=(Annotation(path="a b#.toml", line=1, title=text, message=text),),
+    )
+    repository.create_check(hub.head(), check)
+    assert [known.check for known in repository.checks(hub.head())] == [check]
+    status = Status(context=text, state="failure", description=text)
+    repository.set_status(hub.head(), status)
+    assert list(repository.statuses(hub.head())) == [status]
+
+
 def test_a_comment_that_is_gone_is_none_and_its_removal_no_error(repository: Repository) -> None:
     gone = repository.add_comment(1, "sticky")
     repository.delete_comment(gone.id)
@@ -204,29 +230,6 @@ def test_a_long_status_is_cut_to_what_github_takes(hub: Hub, as_person: Reposito
     assert len(status.description) == 140
 
 
-@pytest.fixture(scope="session")
-def key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def pem(key: rsa.RSAPrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    ).decode()
-
-
-def install(hub: Hub, key: rsa.RSAPrivateKey, repositories: tuple[str, ...] = (NAME,)) -> None:
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    app = App(
-        id=42, slug="weighin", public_key=public, installation_id=7, repositories=repositories
-    )
-    hub.server.world.add_app(app)
-
-
 def connect_app(hub: Hub, **environment: str) -> Repository:
     credentials = choose_credentials({"WEIGHIN_GITHUB_APP_ID": "42", **environment}, hub.server.url)
     return connect_repository(NAME, hub.server.url, credentials, clock=hub.clock)
@@ -234,7 +237,7 @@ def connect_app(hub: Hub, **environment: str) -> Repository:
 
 @pytest.mark.parametrize("form", ["text", "one-line", "file"])
 def test_an_app_finds_its_installation_and_writes_checks_as_itself(
-    hub: Hub, key: rsa.RSAPrivateKey, tmp_path: Path, form: str
+    hub: Hub, key: RSAPrivateKey, tmp_path: Path, form: str
 ) -> None:
     install(hub, key)
     path = tmp_path / "app.pem"
@@ -246,12 +249,12 @@ def test_an_app_finds_its_installation_and_writes_checks_as_itself(
     assert [known.id for known in found.checks(hub.head())] == [number]
 
 
-def test_an_apps_token_is_renewed_before_it_ends(hub: Hub, key: rsa.RSAPrivateKey) -> None:
+def test_an_apps_token_is_renewed_before_it_ends(hub: Hub, key: RSAPrivateKey) -> None:
     install(hub, key)
     found = connect_app(
         hub, WEIGHIN_GITHUB_APP_KEY=pem(key), WEIGHIN_GITHUB_APP_INSTALLATION_ID="7"
     )
-    for minutes in (0, 54, 56, 120):
+    for minutes in (0, 54, 2, 120):
         hub.clock.at += timedelta(minutes=minutes)
         assert found.branch("main") is not None
     assert len(hub.sent("POST", "/access_tokens")) == 3
@@ -273,7 +276,7 @@ def test_a_key_that_is_none_is_named_but_not_shown(hub: Hub, given: str, says: s
     assert hub.exchanges == []
 
 
-def test_an_app_that_is_not_installed_there_is_told_so(hub: Hub, key: rsa.RSAPrivateKey) -> None:
+def test_an_app_that_is_not_installed_there_is_told_so(hub: Hub, key: RSAPrivateKey) -> None:
     install(hub, key, ("octo/other",))
     with pytest.raises(GitHubError, match="find the App's installation on octo/models"):
         connect_app(hub, WEIGHIN_GITHUB_APP_KEY=pem(key))

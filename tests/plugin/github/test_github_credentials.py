@@ -106,7 +106,7 @@ def test_what_is_missing_is_named(environment: dict[str, str], says: str) -> Non
         choose_credentials(environment, GITHUB)
 
 
-@given(secret=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=20))
+@given(secret=st.text("0123456789abcdef", min_size=20))
 def test_no_secret_is_ever_shown(secret: str) -> None:
     environment = {"GITHUB_TOKEN": secret}
     assert secret not in repr(choose_credentials(environment, GITHUB))

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import requests
-from github_hub import BRANCH, PERSONAL, WORKFLOW, Hub
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from github_hub import BRANCH, PERSONAL, WORKFLOW, Hub, install, pem
 from github_openapi import Judge, openapi_violations
 
 from weighin.gates.errors import GitHubError
@@ -92,6 +93,24 @@ def test_a_whole_review_breaks_no_rule_of_githubs_description(
     assert judge.judged - judged == len(hub.exchanges) > 20
 
 
+def test_an_apps_way_in_breaks_no_rule_either(
+    start: Start, judge: Judge, key: RSAPrivateKey
+) -> None:
+    hub = start(judge)
+    install(hub, key)
+    environment = {"WEIGHIN_GITHUB_APP_ID": "42", "WEIGHIN_GITHUB_APP_KEY": pem(key)}
+    credentials = choose_credentials(environment, hub.server.url)
+    found = connect_repository("octo/models", hub.server.url, credentials, clock=hub.clock)
+    assert found.login == "weighin[bot]"
+    assert judge.violations == []
+    assert [exchange.call.path for exchange in hub.exchanges] == [
+        "/repos/octo/models/installation",
+        "/app/installations/7/access_tokens",
+        "/repos/octo/models",
+        "/app",
+    ]
+
+
 @pytest.mark.parametrize(
     ("call", "answer"),
     [
@@ -111,9 +130,11 @@ def test_the_judge_sees_what_is_wrong(judge: Judge, call: dict[str, Any], answer
         "body": b"",
         "base": "http://127.0.0.1",
     }
-    own = Judge(judge.description)
-    own(Exchange(call=Call(**{**fields, **call}), answer=answer))
-    assert openapi_violations(own) > 0
+    before = len(judge.violations)
+    judge(Exchange(call=Call(**{**fields, **call}), answer=answer))
+    found = openapi_violations(judge) - before
+    del judge.violations[before:]
+    assert found > 0
 
 
 @pytest.fixture(scope="session")

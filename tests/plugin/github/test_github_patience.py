@@ -56,6 +56,7 @@ def test_a_limit_is_told_from_a_lack_of_rights(reply: Reply, limited: bool) -> N
         pytest.param(Reply(status=403, body=SECONDARY), 1, 60.0, id="a-minute"),
         pytest.param(Reply(status=403, body=SECONDARY), 2, 120.0, id="then-two"),
         pytest.param(Reply(status=502), 3, 4.0, id="server-error"),
+        pytest.param(Reply(status=503, headers={"retry-after": "9"}), 1, 9.0, id="maintenance"),
     ],
 )
 def test_the_pause_is_what_github_asks_for(reply: Reply, attempt: int, pause: float) -> None:

@@ -10,16 +10,15 @@ import github3
 import jwt
 import pytest
 import requests
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from github3.session import GitHubSession
-from github_hub import BRANCH, NAME, PERSONAL, WORKFLOW, Hub, git
+from github_hub import BRANCH, NAME, PERSONAL, WORKFLOW, Hub, git, install
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weighin.plugin.github.api import Repository
 from weighin.plugin.github.simulator.faults import Fault, FaultBook
-from weighin.plugin.github.simulator.people import App, personal, workflow
+from weighin.plugin.github.simulator.people import personal, workflow
 from weighin.plugin.github.simulator.wire import Answer, Call, Refused, paged
 
 Start = Callable[..., Hub]
@@ -158,22 +157,22 @@ def test_a_forks_pull_request_is_kept_in_the_base_repository(hub: Hub, tmp_path:
     ],
 )
 def test_an_apps_claims_are_checked_as_github_does(
-    hub: Hub, claims: dict[str, Any], says: str
+    hub: Hub, key: RSAPrivateKey, claims: dict[str, Any], says: str
 ) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    hub.server.world.add_app(
-        App(id=42, slug="w", public_key=public, installation_id=7, repositories=(NAME,))
-    )
+    install(hub, key)
     now = int(hub.clock.now().timestamp())
     shown = {"iss": "42", "iat": now - 60, "exp": now + 540}
     shown |= {name: v if name == "iss" else now + v for name, v in claims.items()}
     answer = ask(hub, "GET", "/app", jwt.encode(shown, key, algorithm="RS256"))
     assert answer.status_code == (401 if says else 200)
     assert says in answer.text
-    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def test_an_apps_claims_signed_by_another_key_are_refused(hub: Hub, key: RSAPrivateKey) -> None:
+    install(hub, key)
+    now = int(hub.clock.now().timestamp())
+    shown = {"iss": "42", "iat": now - 60, "exp": now + 540}
+    other = generate_private_key(public_exponent=65537, key_size=2048)
     assert ask(hub, "GET", "/app", jwt.encode(shown, other, algorithm="RS256")).status_code == 401
 
 

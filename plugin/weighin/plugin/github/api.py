@@ -93,7 +93,10 @@ class Repository(Protocol):
         ...
 
     def update_check(self, check_id: int, check: CheckRun) -> None:
-        """Replace a check run's outcome and text."""
+        """Replace a check run's outcome and text, and add the annotations that are missing.
+
+        GitHub takes no annotation back: if old ones must go, create a new run of the same name.
+        """
         ...
 
     def statuses(self, sha: str) -> Sequence[Status]:

@@ -96,7 +96,7 @@ class _Door:
         self._patience = patience or Patience()
 
     def ask(self, doing: str, needs: str) -> Ask:
-        return Ask(doing=doing, needs=needs, token=self._credentials.source)
+        return Ask(doing=doing, needs=needs, token=self._credentials.holder)
 
     def talk(self, authority: Authority) -> Talk:
         session = new_session(self._api, clock=self._clock, patience=self._patience)
@@ -117,7 +117,7 @@ class _Door:
             login=login,
             app=login.removesuffix(_BOT) if login.endswith(_BOT) else "",
             writes_checks=self._credentials.writes_checks,
-            token=self._credentials.source,
+            token=self._credentials.holder,
         )
 
     def _login(self, talk: Talk) -> str:

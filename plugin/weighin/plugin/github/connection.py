@@ -1,7 +1,7 @@
 """One repository on GitHub, as :class:`weighin.plugin.github.api.Repository` describes it.
 
-``connect_repository`` is where an implementation is chosen: import this module where GitHub is
-really needed, since github3 comes with it.
+Made by :func:`weighin.plugin.github.connect.connect_repository`; import that where GitHub is really
+needed, since github3 comes with it.
 
 What this module does not do: it keeps nothing between calls, and decides nothing about a review.
 """
@@ -38,7 +38,7 @@ class Identity:
         login: Who comments are written as; empty if unknown.
         app: The App's name in addresses; empty for a person, or if unknown.
         writes_checks: Whether check runs may be written.
-        token: The variable that the token came from.
+        token: Whose rights it has, for messages.
     """
 
     login: str
@@ -139,7 +139,7 @@ class GitHubRepository:
         row = self._talk.change(ask, self._root + path_of("pulls", number), fields)
         if row is None:
             raise GitHubError(
-                f"GitHub could not {ask.doing}: it is not there, or the token of {ask.token} may "
+                f"GitHub could not {ask.doing}: it is not there, or {ask.token} may "
                 f"not write it; it needs the permission {_WRITES!r}."
             )
         return parsed(ask, rows.pull_of, row)

@@ -63,6 +63,13 @@ class Credentials:
     installation_id: str = ""
 
     @property
+    def holder(self) -> str:
+        """Whose rights they give, for messages."""
+        if self.kind is Kind.APP:
+            return f"the App in {self.source}"
+        return f"the token in {self.source}"
+
+    @property
     def writes_checks(self) -> bool:
         """Whether check runs may be written; else commit statuses."""
         return self.kind is not Kind.PERSONAL

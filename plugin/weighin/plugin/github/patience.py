@@ -116,11 +116,11 @@ def pause_s(reply: Reply, attempt: int, now: datetime) -> float:
         attempt: How many there were, at least 1.
         now: The time here; the server's own, if it told, counts for when a limit resets.
     """
-    if not reply.limited():
-        return min(30.0, 2.0 ** (attempt - 1))
     told = reply.headers.get("retry-after", "")
     if told.isdecimal():
         return float(told)
+    if not reply.limited():
+        return min(30.0, 2.0 ** (attempt - 1))
     reset = reset_at(reply)
     if reset is not None:
         return max(1.0, (reset - _server_time(reply, now)).total_seconds() + 1.0)

@@ -25,7 +25,7 @@ class Ask:
     Attributes:
         doing: What it does to which thing: ``comment on octo/models#7``.
         needs: The permission that it takes: ``pull-requests: write``.
-        token: Where the token came from: ``GITHUB_TOKEN``.
+        token: Whose rights it has, in words: ``the token in GITHUB_TOKEN``.
     """
 
     doing: str
@@ -41,19 +41,20 @@ def refusal(ask: Ask, reply: Reply) -> GitHubError:
     match reply.status:
         case 401:
             return GitHubError(
-                f"GitHub does not accept the token of {ask.token} ({words}), so weighin could not "
+                f"GitHub does not accept {ask.token} ({words}), so weighin could not "
                 f"{ask.doing}. It expired, was revoked, or is for another server: make a new one."
             )
         case 403:
             return GitHubError(_forbidden(ask, reply, words))
         case 404 | 410:
             return GitHubError(
-                f"GitHub could not {ask.doing} ({words}). Either it is not there, or the token of "
-                f"{ask.token} may not see it; check the name, and that the token has "
-                f"{ask.needs!r} there."
+                f"GitHub could not {ask.doing} ({words}). Either it is not there, or {ask.token} "
+                f"may not see it: check the name, and that it has the permission {ask.needs!r}."
             )
         case 405 | 409 | 422:
-            return GitHubError(f"GitHub refused to {ask.doing}: {_details(reply, words)}.")
+            return GitHubError(
+                f"GitHub refused to {ask.doing}: {_details(reply, words).rstrip('.')}."
+            )
         case status if 300 <= status < 400:
             return GitHubError(
                 f"GitHub answered from elsewhere when asked to {ask.doing} (status {status}); "
@@ -63,7 +64,7 @@ def refusal(ask: Ask, reply: Reply) -> GitHubError:
         case status if status >= 500:
             return GitHubError(
                 f"GitHub failed to {ask.doing} (status {status}) and did not recover in time. "
-                f"Look at {_STATUS_PAGE}, then run the same command again."
+                f"See {_STATUS_PAGE}, or ask who runs your server; then run the same command again."
             )
         case status:
             return GitHubError(f"GitHub refused to {ask.doing} (status {status}): {words}.")
@@ -78,17 +79,16 @@ def _limit(ask: Ask, reply: Reply) -> str:
     else:
         when = "asks to wait some minutes"
     return (
-        f"GitHub's rate limit for the token of {ask.token} kept weighin from a call to "
+        f"GitHub's rate limit for {ask.token} kept weighin from a call to "
         f"{ask.doing}; it {when}, longer than weighin waits. Run the same command again after that."
     )
 
 
 def _forbidden(ask: Ask, reply: Reply, words: str) -> str:
     accepted = one_line(reply.headers.get("x-accepted-github-permissions", ""))
-    needs = accepted.replace("=", ": ").replace("; ", " or ").replace("_", "-") or ask.needs
+    needs = accepted.replace("=", ": ").replace("; ", "' or '").replace("_", "-") or ask.needs
     text = (
-        f"GitHub does not let the token of {ask.token} {ask.doing} ({words}). "
-        f"It needs the permission {needs!r}."
+        f"GitHub does not let {ask.token} {ask.doing} ({words}). It needs the permission '{needs}'."
     )
     if "by integration" in words:
         text += (

@@ -37,6 +37,7 @@ from weighin.plugin.github.transport import (
 )
 
 _Found = TypeVar("_Found")
+_OK = 200
 _GONE = (404, 410)
 _LOOK_AGAIN_S = (2.0, 5.0, 15.0)
 _HEADERS = {
@@ -129,6 +130,9 @@ class Talk:
             try:
                 row = next(rows)
             except StopIteration:
+                # github3 takes "not modified" for an empty list.
+                if rows.last_status != _OK:
+                    raise refusal(ask, Reply(status=rows.last_status)) from None
                 return
             except (exceptions.GitHubException, TypeError, ValueError) as error:
                 raise self._page_error(ask, error) from error

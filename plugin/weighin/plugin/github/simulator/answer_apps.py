@@ -48,7 +48,7 @@ def as_app(world: World, app: App, call: Call, now: datetime) -> Answer:
     if call.method == "POST" and asked:
         if int(asked[1]) != app.installation_id:
             raise refused(404, "Not Found")
-        return _new_token(world, app, now)
+        return _new_token(world, app, _asked_for(app, call), now)
     raise refused(404, "Not Found")
 
 
@@ -59,7 +59,20 @@ def _installation(app: App, owner: str, name: str, call: Call) -> Answer:
     return Answer(content=shapes_checks.installation(app, owner, call.base))
 
 
-def _new_token(world: World, app: App, now: datetime) -> Answer:
+def _asked_for(app: App, call: Call) -> tuple[str, ...]:
+    try:
+        names = call.fields().get("repositories")
+    except ValueError as error:
+        raise refused(400, "Problems parsing JSON") from error
+    if names is None:
+        return app.repositories
+    held = {full_name.split("/", 1)[1].lower(): full_name for full_name in app.repositories}
+    if not isinstance(names, list) or not {str(name).lower() for name in names} <= set(held):
+        raise refused(422, "There is at least one repository that does not exist or is not granted")
+    return tuple(held[str(name).lower()] for name in names)
+
+
+def _new_token(world: World, app: App, repositories: tuple[str, ...], now: datetime) -> Answer:
     expires = now + timedelta(minutes=app.token_minutes)
     token = Token(
         text=f"ghs_{secrets.token_hex(18)}",
@@ -67,7 +80,7 @@ def _new_token(world: World, app: App, now: datetime) -> Answer:
         app_id=app.id,
         app_slug=app.slug,
         permissions=app.permissions,
-        repositories=app.repositories,
+        repositories=repositories,
         expires_at=expires,
     )
     world.add_token(token)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 _Row = TypeVar("_Row")
 _DOCUMENTATION = "https://docs.github.com/rest"
@@ -144,4 +145,4 @@ def _number(call: Call, name: str, default: int) -> int:
 
 def _page(call: Call, number: int, size: int) -> str:
     query = {**call.query, "per_page": str(size), "page": str(number)}
-    return f"{call.base}{call.path}?" + "&".join(f"{name}={value}" for name, value in query.items())
+    return f"{call.base}{call.path}?{urlencode(query)}"
