@@ -19,6 +19,7 @@ from pathlib import Path
 
 from weighin.gates.errors import StoreError
 from weighin.gates.plain import plain
+from weighin.registry.git_objects import file_in, paths_of, stored
 from weighin.registry.git_plumbing import Git, GitRefused, Remote
 
 OUR_NAME, OUR_EMAIL = "weighin", "noreply@weighin.dev"
@@ -189,14 +190,14 @@ def _stale(git: Git, wanted: Wanted, base: str, tip: str) -> bool:
         fork = git("merge-base", base, tip)
     except GitRefused:
         return True  # no common history
-    return any(wanted.owns(path) for path in _paths(git, "diff", "--no-renames", fork, base))
+    return any(wanted.owns(path) for path in paths_of(git, "diff", "--no-renames", fork, base))
 
 
 def _refuse_overlap(git: Git, wanted: Wanted, strangers: tuple[str, ...]) -> None:
     """Our commit may go on top of other people's only where they changed other files."""
     for sha in strangers:
         named = ("diff-tree", "-r", "-c", "--root", "--no-commit-id", "--no-renames")
-        both = [path for path in _paths(git, *named, sha) if wanted.owns(path)]
+        both = [path for path in paths_of(git, *named, sha) if wanted.owns(path)]
         if both:
             who = plain(git("log", "-1", "--format=%an <%ae>: %s", sha))
             raise StoreError(
@@ -240,9 +241,9 @@ def _tree(git: Git, wanted: Wanted, under: str, shared: str) -> str:
     for path, rewrite in wanted.rewritten.items():
         files[path] = rewrite(file_in(git, shared, path))
     git("read-tree", under)
-    there = _paths(git, "ls-files", "--", f":(literal){wanted.folder}") if wanted.folder else ()
+    there = paths_of(git, "ls-files", "--", f":(literal){wanted.folder}") if wanted.folder else ()
     gone = [f"0 {_DELETED}\t{path}" for path in there if path not in files]
-    shas = _stored(git, list(files.values()))
+    shas = stored(git, list(files.values()))
     kept = [f"100644 {sha}\t{path}" for sha, path in zip(shas, files, strict=True)]
     lines = "".join(f"{line}\0" for line in (*gone, *kept))
     git("update-index", "-z", "--index-info", stdin=lines.encode("utf-8", "surrogateescape"))
@@ -252,29 +253,12 @@ def _tree(git: Git, wanted: Wanted, under: str, shared: str) -> str:
 
 def _check_whole(git: Git, wanted: Wanted, files: Mapping[str, bytes]) -> None:
     """``update-index`` leaves out paths that no tree may hold, and only prints that."""
-    there = set(_paths(git, "ls-files"))
+    there = set(paths_of(git, "ls-files"))
     lost = [path for path in files if path not in there]
     if lost:
         raise StoreError(
             f"git cannot keep a file named {lost[0]!r}, so branch '{wanted.branch}' was not made"
         )
-
-
-def _stored(git: Git, contents: list[bytes]) -> list[str]:
-    """Every content as an object, by one child however many there are."""
-    with tempfile.TemporaryDirectory(prefix="weighin-") as folder:
-        paths = [Path(folder) / str(number) for number in range(len(contents))]
-        for path, content in zip(paths, contents, strict=True):
-            path.write_bytes(content)
-        listed = "".join(f"{path}\n" for path in paths).encode()
-        return git("hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listed).split()
-
-
-def file_in(git: Git, commit: str, path: str) -> bytes | None:
-    """A file's content in a commit that is here, or ``None``."""
-    if not git.says_yes("cat-file", "-e", f"{commit}:{path}"):
-        return None
-    return git.raw("cat-file", "blob", f"{commit}:{path}")
 
 
 def _commit(git: Git, wanted: Wanted, tree: str, parents: tuple[str, ...]) -> str:
@@ -287,10 +271,3 @@ def _commit(git: Git, wanted: Wanted, tree: str, parents: tuple[str, ...]) -> st
     named = git.using(**people)
     under = [part for parent in parents for part in ("-p", parent)]
     return named("commit-tree", tree, *under, stdin=wanted.message.encode("utf-8", "replace"))
-
-
-def _paths(git: Git, *arguments: str) -> tuple[str, ...]:
-    """Paths that a command lists, whatever characters are in them."""
-    first, *rest = arguments
-    only = () if first == "ls-files" else ("--name-only",)
-    return tuple(path for path in git(first, "-z", *only, *rest).split("\0") if path)

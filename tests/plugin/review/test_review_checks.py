@@ -13,8 +13,8 @@ from weighin.gates.report.context import PLAIN, Context
 from weighin.gates.waiver import Waiver
 from weighin.gates.weigh_in import WeighIn
 from weighin.plugin.github.records import CheckRun, Conclusion, KnownCheck, Status
+from weighin.plugin.review.check_words import Shown
 from weighin.plugin.review.checks import (
-    Shown,
     as_status,
     check_runs,
     required_check,

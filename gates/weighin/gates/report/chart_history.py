@@ -24,6 +24,8 @@ from weighin.gates.report.words import METRIC_WORDS, plain
 from weighin.gates.weigh_in import Result, WeighIn
 
 SHOWN = (Metric.SIZE_MIB, Metric.ACCURACY_DROP_POINTS, Metric.LATENCY_P90_MS)
+MOST_EARLIER = 11
+"""So many versions before this one are shown; more would make the page heavy, and no clearer."""
 MOST_LETTERS = 6
 """Lines of more devices than this carry no letters: they would cover each other."""
 _LETTERS = "ABCDEF"
@@ -62,8 +64,9 @@ class Entry:
 
 
 def entries(weigh_in: WeighIn, context: Context) -> tuple[Entry, ...]:
-    """Oldest version first, this one last; only devices that are a target now."""
-    told = [(one.weigh_in, one.released_at is not None, False) for one in context.history]
+    """Oldest version first, this one last; only the newest, and devices that are a target now."""
+    newest = context.history[-MOST_EARLIER:]
+    told = [(one.weigh_in, one.released_at is not None, False) for one in newest]
     found: list[Entry] = []
     for place, (one, released, now) in enumerate([*told, (weigh_in, False, True)]):
         for device in weigh_in.devices:
@@ -132,7 +135,7 @@ def _panel(place: int, metric: Metric, known: Sequence[Entry], devices: Sequence
         "title": {"text": title, "fontSize": 11, "fontWeight": 500, "color": QUIET, "aria": False},
         "data": {"values": rows},
         "encoding": {"x": _versions(known), "y": channel(None, axis, ticks=4)},
-        "layer": _layers(place),
+        "layer": _layers(place, 42 if len(devices) <= MOST_LETTERS else 14),
     }
 
 
@@ -149,14 +152,14 @@ def _letters(ends: Sequence[tuple[str, float]], devices: Sequence[str]) -> dict[
     return found
 
 
-def _layers(place: int) -> list[Spec]:
+def _layers(place: int, area: int) -> list[Spec]:
     value: Spec = {"y": {"field": "value"}}
     ends: Spec = {"y": {"field": "lower"}, "y2": {"field": "upper"}}
     key: Spec = {"field": "key", "type": "nominal"}
     fill: Spec = {"field": "fill", "type": "nominal", "scale": None}
     letters: Spec = {"field": "letter", "type": "nominal"}
     line: Spec = {"type": "line", "color": QUIET, **SILENT}
-    point: Spec = {"type": "point", "filled": True, "size": 42, "opacity": 1, "stroke": INK}
+    point: Spec = {"type": "point", "filled": True, "size": area, "opacity": 1, "stroke": INK}
     text: Spec = {"type": "text", "align": "left", "dx": 7, "color": INK, **SILENT}
     layers: list[Spec] = [
         {
@@ -195,6 +198,7 @@ def _versions(known: Sequence[Entry]) -> Spec:
             "grid": False,
             "labelExpr": labels,
             "labelOverlap": True,
+            "labelSeparation": 4,
         },
     }
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from weighin.gates.metric import Metric
 from weighin.gates.report.chart_history import (
+    MOST_EARLIER,
     SHOWN,
     Entry,
     entries,
@@ -24,7 +25,7 @@ from weighin.gates.report.page_parts import (
     table,
 )
 from weighin.gates.report.page_picture import figure_of
-from weighin.gates.report.words import METRIC_WORDS, plain
+from weighin.gates.report.words import METRIC_WORDS, count, plain
 from weighin.gates.weigh_in import WeighIn
 
 
@@ -37,6 +38,8 @@ def history(weigh_in: WeighIn, context: Context) -> Html:
         "The file that each device got, version by version. Filled points were released. Two "
         "versions may have been weighed on other data, or on a faster machine."
     )
+    if (older := len(context.history) - MOST_EARLIER) > 0:
+        note += f" {count(older, 'older version')} not shown."
     return section(
         "history",
         "Over the releases",
@@ -53,7 +56,7 @@ def _picture(known: Sequence[Entry], devices: Sequence[str]) -> Html:
     letters = [(letter(one, devices), one) for one in devices]
     words = "Size, accuracy drop and latency by version."
     named = ", ".join(f"{sign} {plain(one)}" for sign, one in letters if sign)
-    caption = f"{words} {named}." if named else words
+    caption = f"{words} {named}." if named else f"{words} Each point tells its device."
     svg = draw(spec, history_words(known), link="h")
     return tag("div", figure_of(svg, "History", caption), class_="card wide")
 

@@ -10,20 +10,26 @@ for the one check named :data:`weighin.plugin.review.names.REQUIRED`.
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
-from weighin.gates.judge import Check, Outcome
-from weighin.gates.metric import Metric
+from weighin.gates.judge import Outcome
 from weighin.gates.report import summary
-from weighin.gates.report.context import Context
 from weighin.gates.report.markdown_parts import code, table
-from weighin.gates.report.words import METRIC_WORDS, amount, count, plain
-from weighin.gates.waiver import Waiver, waived
-from weighin.gates.weigh_in import Result, WeighIn
+from weighin.gates.report.words import count
 from weighin.plugin.github.records import CheckRun, Conclusion, KnownCheck, Status
+from weighin.plugin.review.check_words import (
+    Shown,
+    device_title,
+    distrust,
+    model_title,
+    remark_lines,
+    variant_table,
+    waived_on,
+    waived_sentence,
+    waiver_lines,
+)
 from weighin.plugin.review.names import REQUIRED, device_check, is_model_check, model_check
-from weighin.plugin.review.remarks import LineOf, Remark, remarks
+from weighin.plugin.review.remarks import remarks
 
 LONGEST_DESCRIPTION = 140
 """GitHub refuses a longer description of a commit status."""
@@ -32,35 +38,6 @@ _LONGEST_TITLE = 250
 _LONGEST_SUMMARY = 60_000
 _SIGNS = {Conclusion.SUCCESS: "✅", Conclusion.FAILURE: "❌", Conclusion.NEUTRAL: "⚠️"}
 _RANKS = {Conclusion.SUCCESS: 0, Conclusion.NEUTRAL: 1, Conclusion.FAILURE: 2}
-_CALLED = {
-    Metric.SIZE_MIB: "size",
-    Metric.ACCURACY_DROP_POINTS: "drop",
-    Metric.LATENCY_P90_MS: "latency",
-}
-
-Pairs = tuple[tuple[Check, Waiver], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What the checks of a weigh-in speak of.
-
-    Attributes:
-        weigh_in: The weigh-in.
-        context: What else is known of it.
-        line_of: Where a budget stands in the commit's ``weighin.toml``.
-        toml_path: That file, from the top of the repository.
-    """
-
-    weigh_in: WeighIn
-    context: Context
-    line_of: LineOf
-    toml_path: str
-
-    @property
-    def now(self) -> datetime:
-        """The time that waivers must hold at."""
-        return self.context.now or self.weigh_in.finished_at
 
 
 def check_runs(shown: Shown) -> tuple[CheckRun, ...]:
@@ -123,31 +100,21 @@ def as_status(check: CheckRun, url: str) -> Status:
     )
 
 
-def waived_on(shown: Shown, device: str) -> tuple[tuple[Result, Pairs], ...]:
-    """The variants that may be released on a device only because somebody said so."""
-    found = (
-        (result, waived(verdict, shown.context.waivers, shown.now))
-        for result in shown.weigh_in.results
-        if (verdict := summary.verdict_on(result, device)) is not None
-    )
-    return tuple((result, pairs) for result, pairs in found if pairs)
-
-
 def _device_check(shown: Shown, device: str) -> CheckRun:
     weigh_in, found = shown.weigh_in, remarks(shown.weigh_in, device, shown.line_of)
     outcome, let_go = summary.device_outcome(weigh_in, device), waived_on(shown, device)
     conclusion = _conclusion(shown, passed=outcome is Outcome.PASS, let_go=bool(let_go))
     annotations = (remark.annotation(shown.toml_path) for remark in found)
     parts = (
-        _distrust(shown),
-        _waiver_lines(let_go) if conclusion is Conclusion.NEUTRAL else "",
-        _variant_table(shown, device),
-        _remark_lines(shown, found),
+        distrust(shown),
+        waiver_lines(let_go) if conclusion is Conclusion.NEUTRAL else "",
+        variant_table(shown, device),
+        remark_lines(shown, found),
     )
     return CheckRun(
         name=device_check(weigh_in.model, device),
         conclusion=conclusion,
-        title=_device_title(shown, device, outcome, conclusion)[:_LONGEST_TITLE],
+        title=device_title(shown, device, outcome, conclusion)[:_LONGEST_TITLE],
         summary="\n\n".join(part for part in parts if part)[:_LONGEST_SUMMARY],
         annotations=tuple(one for one in annotations if one is not None),
     )
@@ -163,14 +130,14 @@ def _model_check(shown: Shown, devices: Sequence[CheckRun]) -> CheckRun:
         for device, one in zip(weigh_in.devices, devices, strict=True)
     ]
     parts = (
-        _distrust(shown) or f"{_SIGNS[conclusion]} {summary.sentence(weigh_in, code)}",
-        _waived_sentence(let_go),
+        distrust(shown) or f"{_SIGNS[conclusion]} {summary.sentence(weigh_in, code)}",
+        waived_sentence(let_go),
         table(["", "device", "what it gets"], rows),
     )
     return CheckRun(
         name=model_check(weigh_in.model),
         conclusion=conclusion,
-        title=_model_title(shown, let_go, conclusion)[:_LONGEST_TITLE],
+        title=model_title(shown, let_go, conclusion)[:_LONGEST_TITLE],
         summary="\n\n".join(part for part in parts if part)[:_LONGEST_SUMMARY],
     )
 
@@ -181,92 +148,6 @@ def _conclusion(shown: Shown, *, passed: bool, let_go: bool) -> Conclusion:
     if passed:
         return Conclusion.SUCCESS
     return Conclusion.NEUTRAL if let_go else Conclusion.FAILURE
-
-
-def _device_title(shown: Shown, device: str, outcome: Outcome, conclusion: Conclusion) -> str:
-    weigh_in = shown.weigh_in
-    if shown.context.untrusted:
-        return f"not believed: {plain(shown.context.untrusted)}"
-    if conclusion is Conclusion.NEUTRAL:
-        result, pairs = waived_on(shown, device)[0]
-        names = ", ".join(METRIC_WORDS[check.budget.metric].name for check, _ in pairs)
-        people = ", ".join(sorted({plain(waiver.by) for _, waiver in pairs}))
-        return f"waived: {plain(result.variant.label)}, {names}, by {people}"
-    best = summary.smallest_pass(weigh_in, device)
-    if best is not None:
-        known = summary.headline_figures(best, device)
-        words = (f"{_CALLED[one.metric]} {amount(one.metric, one.value)}" for one in known)
-        return f"passed: {plain(best.variant.label)}, {', '.join(words)}"
-    word = "failed" if outcome is Outcome.FAIL else "undecided, so not passed"
-    miss = summary.nearest_miss(weigh_in, device)
-    if miss is None:
-        return f"{word}: nothing was judged"
-    return f"{word}: nearest {plain(miss[0].variant.label)}, {summary.why(miss[1])}"
-
-
-def _model_title(shown: Shown, let_go: list[str], conclusion: Conclusion) -> str:
-    if shown.context.untrusted:
-        return f"not believed: {plain(shown.context.untrusted)}"
-    if conclusion is Conclusion.NEUTRAL:
-        version = plain(f"{shown.weigh_in.model} v{shown.weigh_in.version}")
-        return f"{version} may ship only by waiver, on {count(len(let_go), 'device')}"
-    return summary.sentence(shown.weigh_in)
-
-
-def _distrust(shown: Shown) -> str:
-    why = shown.context.untrusted
-    return f"**These numbers are not believed**: {code(why)}" if why else ""
-
-
-def _waived_sentence(let_go: list[str]) -> str:
-    """Said wherever a waiver plays a part, passed or not."""
-    if not let_go:
-        return ""
-    names = ", ".join(code(device) for device in let_go[:5])
-    more = f" and {len(let_go) - 5} more" if len(let_go) > 5 else ""
-    return f"🔴 Waived by a person, not passed: {names}{more}"
-
-
-def _waiver_lines(let_go: tuple[tuple[Result, Pairs], ...]) -> str:
-    lines = [
-        f"- 🔴 {code(result.variant.label)}: {METRIC_WORDS[check.budget.metric].name} **waived** "
-        f"by {code(waiver.by)} until {waiver.expires_at:%Y-%m-%d}: {code(waiver.reason)}"
-        for result, pairs in let_go
-        for check, waiver in pairs
-    ]
-    return "\n".join(dict.fromkeys(lines))
-
-
-def _variant_table(shown: Shown, device: str) -> str:
-    """Every variant on this device: its outcome, three figures, and what decided."""
-    rows = [_row(shown, result, device) for result in shown.weigh_in.results]
-    return table(["", "variant", "size", "drop", "latency p90", "why"], rows)
-
-
-def _row(shown: Shown, result: Result, device: str) -> list[str]:
-    verdict = summary.verdict_on(result, device)
-    if verdict is None:
-        return ["", code(result.variant.label), "", "", "", "not weighed"]
-    known = {one.metric: one for one in summary.headline_figures(result, device)}
-    figures = [amount(m, known[m].value) if m in known else "unknown" for m in _CALLED]
-    decided = summary.deciding_check(verdict)
-    why = code(verdict.reason if decided is None else summary.why(decided))
-    outcome = Outcome.UNDECIDED if shown.context.untrusted else verdict.outcome
-    return [outcome.value, code(result.variant.label), *figures, why]
-
-
-def _remark_lines(shown: Shown, found: tuple[Remark, ...]) -> str:
-    lines = [
-        f"- {METRIC_WORDS[one.metric].name}: {code(one.message)} ({_place(shown, one)})"
-        for one in found
-    ]
-    return "\n".join(["What stopped it:\n", *lines]) if lines else ""
-
-
-def _place(shown: Shown, remark: Remark) -> str:
-    if remark.line is None:
-        return f"not found in {code(shown.toml_path)} of this commit"
-    return f"{code(shown.toml_path)} line {remark.line}"
 
 
 def _shortened(text: str, longest: int) -> str:

@@ -32,8 +32,8 @@ from weighin.plugin.review.actions import (
     is_ours,
     status_actions,
 )
+from weighin.plugin.review.check_words import Shown
 from weighin.plugin.review.checks import (
-    Shown,
     as_status,
     check_runs,
     required_check,

@@ -16,7 +16,7 @@ from weighin.plugin.config import FILE_NAME
 from weighin.plugin.github.records import PullRequest
 from weighin.plugin.planning import fleet_of, plan_for
 from weighin.plugin.results import REPORT_JSON
-from weighin.plugin.review.checks import Shown
+from weighin.plugin.review.check_words import Shown
 from weighin.plugin.review.comment_text import comment_text
 from weighin.plugin.review.desk import Desk, Reviewed, State, believe_here, say_checks, say_comment
 from weighin.plugin.review.plan_changes import first_of

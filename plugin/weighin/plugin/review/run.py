@@ -17,7 +17,7 @@ from weighin.plugin.github.records import Comment, PullRequest
 from weighin.plugin.results import weigh_in_folder
 from weighin.plugin.review.actions import OpenPull, in_words, pull_actions
 from weighin.plugin.review.branch import read_kept, wanted_branch
-from weighin.plugin.review.checks import Shown
+from weighin.plugin.review.check_words import Shown
 from weighin.plugin.review.comment_text import comment_text
 from weighin.plugin.review.desk import (
     Desk,
@@ -33,7 +33,8 @@ from weighin.plugin.review.plan_file import line_finder
 from weighin.plugin.review.pull_text import pull_body, pull_title
 from weighin.plugin.review.trust import Believed
 from weighin.plugin.review.workplace import Workplace, changes_here, with_changes
-from weighin.registry.git_branch import Prepared, file_in, prepare, push
+from weighin.registry.git_branch import Prepared, prepare, push
+from weighin.registry.git_objects import file_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

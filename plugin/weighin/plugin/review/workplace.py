@@ -13,7 +13,7 @@ from weighin.plugin.review.desk import Desk
 from weighin.plugin.review.plan_changes import first_of
 from weighin.plugin.review.plan_file import told_changes, told_files
 from weighin.plugin.review.trust import Believed
-from weighin.registry.git_branch import file_in
+from weighin.registry.git_objects import file_in
 from weighin.registry.git_plumbing import Git, Remote
 
 

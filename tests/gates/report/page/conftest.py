@@ -205,9 +205,9 @@ def review_of(case: Callable[[str], tuple[WeighIn, Context]]) -> PageOf:
     return functools.cache(lambda name: to_html(*case(name)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    """One headless browser for all tests."""
+    """One headless browser for a module's tests; its event loop must not outlive them."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no chromium on this machine")

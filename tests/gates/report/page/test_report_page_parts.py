@@ -169,6 +169,15 @@ def test_the_history_tells_what_each_device_got_of_each_version(case: Case) -> N
     assert "A host, B pixel-3a" in told
 
 
+def test_a_long_history_shows_its_newest_versions_and_says_so(case: Case) -> None:
+    weigh_in, context = case("mixed")
+    long = replace(context, history=context.history * 10)
+    assert {one.place for one in entries(weigh_in, long)} == set(range(12))
+    assert entries(weigh_in, long)[0].weigh_in.version == "2"
+    assert "9 older versions not shown." in history(weigh_in, long)
+    assert "not shown" not in history(weigh_in, context)
+
+
 def test_one_version_alone_draws_no_line(case: Case) -> None:
     weigh_in, context = case("mixed")
     empty = tuple(
