@@ -59,6 +59,9 @@ def comment(author: str, body: str, number: int = 1) -> Comment:
         pytest.param("our-app[bot]", f"{MARK}\n", "", True, id="login-unknown-an-app"),
         pytest.param("mallory", f"{MARK}\n", "", False, id="login-unknown-a-person"),
         pytest.param("octocat", f"{MARK}\n", "octocat", True, id="personal-token"),
+        pytest.param(US, f"{MARK}\n", "octocat", True, id="a-workflows-for-a-person"),
+        pytest.param("octocat", f"{MARK}\n", US, False, id="a-persons-for-a-workflow"),
+        pytest.param("", f"{MARK}\n", "", False, id="an-account-that-is-gone"),
     ],
 )
 def test_only_our_own_comment_is_taken_for_ours(

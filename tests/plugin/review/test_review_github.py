@@ -169,6 +169,16 @@ def test_a_base_that_changed_the_same_files_is_merged_into_the_branch(stage: Sta
     assert "other.bin" in home.server("show", f"{second.commit}:dvc.yaml")
 
 
+def test_a_person_goes_on_in_the_comment_that_a_workflow_wrote(stage: Stage) -> None:
+    stage.home.keep(make_weigh_in(FATES))
+    stage.review()
+    stage.home.keep(make_weigh_in({"host": "fail", "pixel-4": "fail"}))
+    stage.review(token=PERSON)
+    (comment,) = stage.comments()
+    assert "may not ship" in comment
+    assert not [call for call in stage.writes(stage.review) if "comments" in call]
+
+
 def test_a_personal_token_writes_statuses_once(stage: Stage) -> None:
     stage.home.keep(make_weigh_in(FATES))
     done = stage.review(token=PERSON)

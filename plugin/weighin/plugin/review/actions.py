@@ -87,10 +87,11 @@ Action = PullAction | CommentAction | CheckAction
 
 
 def is_ours(comment: Comment, marker: str, login: str) -> bool:
-    """Whether we wrote a comment: it starts with our marker, and is by who we write as.
+    """Whether we wrote a comment: it starts with our marker, and is by who we write as, or an App.
 
-    Somebody else may quote the marker; their comment is theirs. Where the token does not say who
-    it writes as, only an App's account is taken for us: no person can have a name like that.
+    Somebody else may quote the marker; their comment is theirs. An App's account is taken for us,
+    whoever we write as: no person can have a name like that, so a review by hand goes on in the
+    comment that a workflow wrote.
 
     Args:
         comment: The comment.
@@ -98,12 +99,12 @@ def is_ours(comment: Comment, marker: str, login: str) -> bool:
         login: Who we write as; empty if that is not known.
     """
     author = comment.author.casefold()
-    by_us = author == login.casefold() if login else author.endswith("[bot]")
-    return by_us and comment.body.lstrip().startswith(marker)
+    by_us = (login and author == login.casefold()) or _is_app(comment)
+    return bool(by_us) and comment.body.lstrip().startswith(marker)
 
 
 def comment_actions(ours: Sequence[Comment], body: str) -> tuple[CommentAction, ...]:
-    """Keep one comment, the oldest, with this text.
+    """Keep one comment with this text: the oldest of an App's, else the oldest.
 
     Args:
         ours: Our comments with this marker, in any order.
@@ -111,9 +112,13 @@ def comment_actions(ours: Sequence[Comment], body: str) -> tuple[CommentAction, 
     """
     if not ours:
         return (AddComment(body=body),)
-    kept, *others = sorted(ours, key=lambda comment: (comment.created_at, comment.id))
+    kept, *others = sorted(ours, key=lambda one: (not _is_app(one), one.created_at, one.id))
     edit = () if same_text(kept.body, body) else (EditComment(comment_id=kept.id, body=body),)
     return (*edit, *(DeleteComment(comment_id=other.id) for other in others))
+
+
+def _is_app(comment: Comment) -> bool:
+    return comment.author.casefold().endswith("[bot]")
 
 
 def same_text(there: str, wanted: str) -> bool:
