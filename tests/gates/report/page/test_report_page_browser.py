@@ -246,7 +246,7 @@ SHOTS: dict[str, dict[str, Any]] = {
     "review-page-desktop.png": {"width": 1280, "color_scheme": "light", "at": "header"},
     "review-page-pictures.png": {"width": 1280, "color_scheme": "light", "at": "#device-1"},
     "review-page-dark.png": {"width": 1280, "color_scheme": "dark", "at": "#matrix"},
-    "review-page-chain.png": {"width": 1280, "color_scheme": "light", "at": "#history"},
+    "review-page-chain.png": {"width": 1280, "color_scheme": "light", "at": "#chain"},
     "review-page-phone.png": {"width": 390, "color_scheme": "light", "at": "header"},
 }
 
