@@ -265,8 +265,8 @@ def test_without_a_version_whatever_is_due_is_weighed_and_each_is_reviewed(bench
     assert not done.ok  # one could not be weighed; the others are reviewed all the same
     reviewed = [one for one in bench.commands if " review " in one]
     assert reviewed == [
-        "weighin review --repo octo/models -- a b/2",
-        "weighin review --repo octo/models -- c/10",
+        "weighin review --repo octo/models --renew -- a b/2",
+        "weighin review --repo octo/models --renew -- c/10",
     ]
     assert len(list(done.uploads["weighin-report-job"].rglob("report.html"))) == 2
 
@@ -337,7 +337,7 @@ def test_a_waiver_is_read_on_a_branch_of_weighins_own(bench: Bench) -> None:
     assert [one for one in bench.commands if "dvc" not in one] == [
         f"weighin bundle restore {commit}",
         "weighin review --repo octo/models -- digits/1",
-        "weighin review --repo octo/models -- a b/2",
+        "weighin review --repo octo/models --renew -- a b/2",
     ]
 
 

@@ -106,5 +106,7 @@ for name in sorted(named):
 
 # reviewed REFERENCE: branch, pull request, comment and checks.
 reviewed() {
-  each weighin review --repo "$GITHUB_REPOSITORY" -- "$1"
+  local reference=$1
+  shift
+  each weighin review --repo "$GITHUB_REPOSITORY" "$@" -- "$reference"
 }

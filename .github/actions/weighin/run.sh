@@ -50,7 +50,7 @@ register() {
   fi
 }
 
-# review_all: every version that was weighed on this machine.
+# review_all: every version that was weighed on this machine; its arguments go to the reviews.
 review_all() {
   local report reference
   for report in .weighin/runs/*/v*/report.json; do
@@ -59,16 +59,16 @@ review_all() {
     reference=${reference%/report.json}
     reference="${reference%/v*}/${reference##*/v}"
     show "$reference"
-    reviewed "$reference"
+    reviewed "$reference" "$@"
   done
 }
 
-# refresh: weigh what is due or has expired, and review it.
+# refresh: weigh what is due or has expired, and review it, merged versions in one more pull request.
 refresh() {
   look_at_channel
   pull_data
   each weighin sync --only weigh
-  review_all
+  review_all --renew
 }
 
 # report: what a finished, untrusted run measured, judged here.
