@@ -24,6 +24,7 @@ from weighin.plugin.mlflow_store import connect
 from weighin.plugin.project import Project, open_project
 from weighin.plugin.promote import promote_version
 from weighin.plugin.results import REPORT_HTML, load_weigh_in
+from weighin.plugin.review.rehearsal import Rehearsed, rehearse
 from weighin.plugin.setup import init_project
 from weighin.plugin.show import show_weigh_in
 from weighin.plugin.worklist import Done, sync
@@ -50,6 +51,7 @@ class Demo:
 
     project: Project
     weighed: tuple[Done, ...]
+    rehearsed: Rehearsed
     pulled: Pulled
     said: str
     seconds: float
@@ -66,6 +68,7 @@ class Demo:
                 "sha256": self.pulled.lock.file.sha256,
                 "device": self.pulled.lock.device,
             },
+            "review": [str(path) for path in self.rehearsed.files],
             "reports": [
                 str(self.project.results(*done.reference.split("/")) / REPORT_HTML)
                 for done in self.weighed
@@ -74,7 +77,7 @@ class Demo:
 
 
 def run_demo(folder: Path, *, quiet: bool) -> Demo:
-    """Train, register, weigh, promote, pull and classify.
+    """Train, register, weigh, review, promote, pull and classify.
 
     Raises:
         ConfigError: the folder is not empty and not a demo.
@@ -82,24 +85,34 @@ def run_demo(folder: Path, *, quiet: bool) -> Demo:
     """
     started = time.monotonic()
     project = _prepare(folder)
-    with _chapter("1/5 train a PyTorch and a Keras model, register both in MLflow", quiet) as tick:
+    with _chapter("1/6 train a PyTorch and a Keras model, register both in MLflow", quiet) as tick:
         _train(project, tick)
-    _title("2/5 weigh what was registered: build, gate, sign, report", quiet)
+    _title("2/6 weigh what was registered: build, gate, sign, report", quiet)
     weighed = sync(project, quiet=quiet, tell=lambda done: None)
     _require(weighed)
     if not quiet:
         for done in weighed:
             show_weigh_in(load_weigh_in(project.results(*done.reference.split("/"))))
-    with _chapter("3/5 promote what passed into the signed channel", quiet) as tick:
+    _title("3/6 rehearse the review on a simulated GitHub: branch, comment, checks", quiet)
+    rehearsed = rehearse(project.root, os.environ, MODELS[0], "1", datetime.now(UTC))
+    if not quiet:
+        say("\n".join(f"  {words}" for words in rehearsed.reviewed.done))
+    with _chapter("4/6 promote what passed into the signed channel", quiet) as tick:
         for number, model in enumerate(MODELS, start=1):
             promote_version(project, model, "1")
             tick("promote", number, len(MODELS))
-    _title(f"4/5 pull the approved model for a {PHONE} into a fresh app folder", quiet)
+    _title(f"5/6 pull the approved model for a {PHONE} into a fresh app folder", quiet)
     pulled = _pull(project)
-    _title("5/5 classify a digit with it", quiet)
+    _title("6/6 classify a digit with it", quiet)
     said = _script(project, "classify.py", {}, str(pulled.path), "data/evaluation-torch.npz")
-    seconds = time.monotonic() - started
-    return Demo(project=project, weighed=weighed, pulled=pulled, said=said, seconds=seconds)
+    return Demo(
+        project=project,
+        weighed=weighed,
+        rehearsed=rehearsed,
+        pulled=pulled,
+        said=said,
+        seconds=time.monotonic() - started,
+    )
 
 
 def _prepare(folder: Path) -> Project:

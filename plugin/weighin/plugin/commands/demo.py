@@ -37,9 +37,10 @@ def run(args: argparse.Namespace) -> int:
     say(f"\nDone in {demo.seconds:.0f} s. Look at:")
     for done in demo.weighed:
         say(f"  {demo.project.results(*done.reference.split('/')) / 'report.html'}")
+    say(f"  {demo.rehearsed.files[0]}")
     say("Next:")
     say(f"  cd {demo.project.root}")
-    say("  weighin report digits-torch/1        the table again; also --format markdown, --json")
+    say("  weighin report digits-torch/1 --open the page; also --format markdown, --json, --junit")
     say("  git log --stat                       every variant is versioned by DVC")
     say("  mlflow ui --backend-store-uri sqlite:///mlflow.db      the verdicts in MLflow")
     return 0
