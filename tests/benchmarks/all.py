@@ -2,7 +2,9 @@
 
 from sections import run_and_write
 
+NAMES = (
+    "flow", "quantization", "reach", "search", "pruning", "verdict", "devices", "review",
+)  # fmt: skip
+
 if __name__ == "__main__":
-    run_and_write(
-        ("flow", "quantization", "reach", "search", "pruning", "verdict", "devices"), __doc__
-    )
+    run_and_write(NAMES, __doc__)
