@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     say(f"  {demo.rehearsed.files[0]}")
     say("Next:")
     say(f"  cd {demo.project.root}")
-    say("  weighin report digits-torch/1 --open the page; also --format markdown, --json, --junit")
+    say("  weighin report digits-torch/1 --open   the page; also --format markdown, --json")
     say("  git log --stat                       every variant is versioned by DVC")
     say("  mlflow ui --backend-store-uri sqlite:///mlflow.db      the verdicts in MLflow")
     return 0
