@@ -1,14 +1,7 @@
 """Every request of a review, and every answer, against GitHub's published OpenAPI description."""
 
-import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +11,7 @@ import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from github_hub import BRANCH, PERSONAL, WORKFLOW, Hub, install, pem
 from github_openapi import Judge, openapi_violations
+from github_prism import PROGRAM, proxy
 
 from weighin.gates.errors import GitHubError
 from weighin.plugin.github.api import Repository
@@ -137,51 +131,14 @@ def test_the_judge_sees_what_is_wrong(judge: Judge, call: dict[str, Any], answer
     assert found > 0
 
 
-@pytest.fixture(scope="session")
-def prism_program() -> list[str]:
-    program = Path(__file__).parents[2] / "node/node_modules/@stoplight/prism-cli/dist/index.js"
-    node = shutil.which("node")
-    if node is None or not program.is_file():
-        pytest.skip("tests/node has no @stoplight/prism-cli: run npm ci there")
-    return [node, str(program)]
-
-
 @pytest.fixture
-def prism(
-    hub: Hub, prism_program: list[str], description: dict[str, Any], tmp_path: Path
-) -> Iterator[str]:
+def prism(hub: Hub, description: dict[str, Any], tmp_path: Path) -> Iterator[str]:
     """A validating proxy in front of the simulated GitHub; its address."""
-    rules = tmp_path / "github.json"
-    rules.write_text(json.dumps(description))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [*prism_program, "proxy", str(rules), hub.server.url, "--errors", "-p", str(port)]
-    log = (tmp_path / "prism.log").open("wb")
-    process = subprocess.Popen(
-        [*command, "-h", "127.0.0.1"],
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env={"PATH": os.environ["PATH"], "NO_COLOR": "1"},
-    )
-    try:
-        _wait_for(port, process, tmp_path / "prism.log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        log.close()
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"prism did not start:\n{log.read_text()[-2000:]}")
+    node = shutil.which("node")
+    if node is None or not PROGRAM.is_file():
+        pytest.skip("tests/node has no @stoplight/prism-cli: run npm ci there")
+    with proxy(node, description, hub.server.url, tmp_path) as url:
+        yield url
 
 
 def test_a_review_passes_the_validating_proxy_and_what_breaks_the_rules_does_not(
