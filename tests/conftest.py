@@ -9,8 +9,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
-# Timings never decide a test, and these machines are busy.
-settings.register_profile("weighin", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Timings never decide a test, and these machines are busy. What is random stays hypothesis' own
+# choice: anew at every run here, the same at every run where CI is set.
+settings.register_profile(
+    "weighin", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("weighin")
 
 Array = NDArray[np.float32]

@@ -260,7 +260,7 @@ def _at(quantiles: Sequence[tuple[float, float]], level: float) -> float:
     for high, above in rest:
         if level <= high:
             share = (level - low) / (high - low) if high > low else 1.0
-            return value + share * (above - value)
+            return min(value + share * (above - value), above)  # rounding may overshoot
         low, value = high, above
     return value
 

@@ -39,8 +39,12 @@ def severity(outcome: Outcome | Standing) -> str:
 
 
 def number(value: float, beside: float | None = None) -> Html:
-    """A rounded number that carries its exact value for whoever reads the page by program."""
-    return tag("data", figure(value, beside).replace("-", "\u2212"), value=repr(value))
+    """A rounded number that carries six digits for sorting; the JSON report has all of them."""
+    return tag("data", _shown(value, beside), value=f"{value:.6g}")
+
+
+def _shown(value: float, beside: float | None) -> str:
+    return figure(value, beside).replace("-", "\u2212")
 
 
 def amount(metric: Metric, value: float, beside: float | None = None) -> Html:
@@ -81,8 +85,8 @@ def ends_and_origin(reading: Measurement, beside: float | None = None) -> Html:
     """``0.04 to 0.24 · artifact``; the origin alone when the interval is a point."""
     if reading.lower == reading.upper:
         return Html(reading.origin.value)
-    ends = join(number(reading.lower, beside), " to ", number(reading.upper, beside))
-    return join(ends, " · ", reading.origin.value)
+    lower, upper = _shown(reading.lower, beside), _shown(reading.upper, beside)
+    return Html(f"{lower} to {upper} · {reading.origin.value}")
 
 
 def label(name: str) -> Html:
