@@ -10,7 +10,7 @@ goes on top of it, or is refused where both change the same files. What this mod
 knows no model and no GitHub.
 """
 
-import hashlib
+import secrets
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -120,6 +120,8 @@ def push(git: Git, remote: Remote, prepared: Prepared) -> None:
     try:
         git("push", *_PUSH_ONLY, lease, *where, remote=remote)
     except GitRefused as error:
+        if git("ls-remote", "--", remote.name, ref, remote=remote).split()[:1] == [prepared.commit]:
+            return  # another review of the same weigh-in was faster
         raise StoreError(_refusal(remote, prepared, error.words)) from error
 
 
@@ -139,8 +141,8 @@ def _fetch(git: Git, remote: Remote, wanted: Wanted) -> dict[str, str]:
     names = {f"refs/heads/{name}": name for name in (wanted.base, wanted.branch)}
     listed = git("ls-remote", "--", remote.name, *names, remote=remote)
     refs = {line.partition("\t")[2] for line in listed.splitlines()}
-    own = hashlib.sha256(wanted.branch.encode()).hexdigest()[:16]
-    places = {ref: f"refs/weighin/{own}/{n}" for n, ref in enumerate(names) if ref in refs}
+    own = f"refs/weighin/{secrets.token_hex(8)}"  # another review may be at it in this clone
+    places = {ref: f"{own}/{n}" for n, ref in enumerate(names) if ref in refs}
     if not places:
         return {}
     specs = [f"+{ref}:{place}" for ref, place in places.items()]

@@ -1,6 +1,7 @@
 """Whole reviews against the simulated GitHub and a real bare repository."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -303,3 +304,14 @@ def test_the_project_may_lie_below_the_top_of_its_repository(stage: Stage, tmp_p
     checks = {row.facts["name"]: row for row in stage.hosted.checks.values()}
     (remark,) = checks["weighin / digits / pixel-4"].annotations
     assert remark["path"] == "ml/weighin.toml"
+
+
+def test_two_reviews_at_once_in_one_clone_both_end_well(stage: Stage) -> None:
+    stage.home.keep(make_weigh_in(FATES))
+    stage.review()
+    stage.home.keep(make_weigh_in({"host": "fail", "pixel-4": "fail"}))
+    with ThreadPoolExecutor(3) as pool:
+        done = [each.result() for each in [pool.submit(stage.review) for _ in range(3)]]
+    assert len({one.commit for one in done}) == 1
+    assert stage.home.git("for-each-ref", "refs/weighin") == ""
+    assert len(stage.hosted.pulls) == len(stage.comments()) == 1
