@@ -224,6 +224,15 @@ def test_a_damaged_zip_gives_a_bundle_or_a_refusal(
         read_bundle(file)
 
 
+def test_a_zip_that_leads_in_front_of_its_own_start_is_refused(tmp_path: Path) -> None:
+    file = pack(folder_of(tmp_path), tmp_path / "out.zip")
+    content = bytearray(file.read_bytes())
+    content[-6] += 1  # where the list of entries is said to begin
+    file.write_bytes(content)
+    with pytest.raises(EvidenceError, match=r"cannot be read|not a sound zip"):
+        read_bundle(file)
+
+
 def folder_of(tmp_path: Path) -> Path:
     write_bundle(tmp_path / "out", [Bundled(report=b"{}", envelopes=())])
     return tmp_path / "out"

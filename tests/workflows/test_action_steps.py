@@ -337,7 +337,7 @@ def test_a_waiver_is_read_on_a_branch_of_weighins_own(bench: Bench) -> None:
     assert [one for one in bench.commands if "dvc" not in one] == [
         f"weighin bundle restore {commit}",
         "weighin review --repo octo/models -- digits/1",
-        "weighin review --repo octo/models --renew -- a b/2",
+        "weighin review --repo octo/models -- a b/2",
     ]
 
 

@@ -183,6 +183,8 @@ def _of_zip(file: Path, limits: Limits) -> Iterator[tuple[str, bytes]]:
         raise EvidenceError(f"bundle: there is no {file}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         raise EvidenceError(f"bundle: {file.name} is not a sound zip: {error}") from error
+    except OSError as error:  # also a zip that leads in front of its own start
+        raise EvidenceError(f"bundle: {file.name} cannot be read: {error.strerror}") from error
 
 
 def _is_folder(info: zipfile.ZipInfo) -> bool:
