@@ -5,9 +5,9 @@
     weigh-in-1/report.json      ...
 
 A folder, or a zip of it as a workflow's artifact is one; each inner folder is shaped like a
-results folder. Names are numbers, because names of
-files mean nothing: what a statement speaks of is inside it, under its signature. Reading refuses
-a bundle that is not exactly this, and unpacks into memory only, so that no name in it is a path.
+results folder. Names are numbers, because names of files mean nothing: what a statement speaks of
+is inside it, under its signature. Reading refuses a bundle that is not exactly this, and unpacks
+into memory only, so that no name in it is a path.
 
 What this module does not do: it checks no signature and believes no number. The law, held by a
 property test: reading what was written gives the same bytes in the same order.
@@ -150,11 +150,20 @@ def _of_folder(folder: Path, limits: Limits, above: str = "") -> Iterator[tuple[
             yield from _of_folder(path, limits, f"{name}/")
         else:
             _place(name)
-            yield name, _regular(path, name, limits.file_bytes)
+            yield name, regular_content(path, name, limits.file_bytes)
 
 
-def _regular(file: Path, name: str, at_most: int) -> bytes:
-    """The content of a regular file; a link, a pipe or a device is not even waited for."""
+def regular_content(file: Path, name: str, at_most: int) -> bytes:
+    """The content of a regular file; a link, a pipe or a device is not even waited for.
+
+    Args:
+        file: Where it is.
+        name: How a complaint calls it.
+        at_most: Bytes.
+
+    Raises:
+        EvidenceError: it is not there, no regular file, or larger.
+    """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

@@ -18,7 +18,7 @@ from weighin.plugin.evidence_files import sign_all
 from weighin.plugin.evidence_keys import trusted_keys
 from weighin.plugin.planning import plan_for
 from weighin.plugin.results import report_text
-from weighin.plugin.review.bundle_files import read_bundle
+from weighin.plugin.review.bundle_files import read_weigh_in
 from weighin.plugin.review.trust import Believed, Bundle, believe, foreign_to, judged_by
 from weighin.registry.keys import create_dev_keys
 
@@ -173,21 +173,21 @@ def test_other_data_or_another_metric_make_a_number_mean_something_else(home: Ho
 def test_a_folder_of_a_bundle_is_read_with_bounds(home: Home, tmp_path: Path) -> None:
     home.keep(make_weigh_in(DEVICES))
     folder = home.project.results("digits", "3")
-    assert read_bundle(folder) == home.bundle()
+    assert read_weigh_in(folder) == home.bundle()
     (folder / "evidence" / "link.json").symlink_to("/etc/passwd")
-    with pytest.raises(EvidenceError, match=r"link\.json of the bundle is no regular file"):
-        read_bundle(folder)
-    with pytest.raises(EvidenceError, match=r"has no report\.json"):
-        read_bundle(tmp_path / "nothing")
+    with pytest.raises(EvidenceError, match=r"link\.json cannot be read: .*symbolic links"):
+        read_weigh_in(folder)
+    with pytest.raises(EvidenceError, match=r"report\.json cannot be read: No such file"):
+        read_weigh_in(tmp_path / "nothing")
     (folder / "evidence" / "link.json").unlink()
     with (folder / "report.json").open("wb") as file:
         file.truncate(33_000_000)
-    with pytest.raises(EvidenceError, match="longer than"):
-        read_bundle(folder)
+    with pytest.raises(EvidenceError, match=r"report\.json is larger than"):
+        read_weigh_in(folder)
     shutil.rmtree(folder / "evidence")
     (folder / "evidence").symlink_to(home.root)
     with pytest.raises(EvidenceError, match="is a link"):
-        read_bundle(folder)
+        read_weigh_in(folder)
 
 
 def test_what_is_signed_is_what_is_read(home: Home) -> None:

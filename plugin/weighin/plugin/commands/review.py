@@ -113,12 +113,12 @@ def _of_version(args: argparse.Namespace, name: str, version: str) -> "Reviewed"
 
 
 def _of_pull(args: argparse.Namespace) -> "Reviewed":
-    from weighin.plugin.review.bundle_files import read_bundle
+    from weighin.plugin.review.bundle_files import read_weigh_in
     from weighin.plugin.review.connect import open_desk, utc_now
     from weighin.plugin.review.fork import review_pull
     from weighin.registry.git_plumbing import at_top
 
-    bundle = read_bundle(args.bundle)
+    bundle = read_weigh_in(args.bundle)
     desk = open_desk(_wishes(args), os.environ, Path.cwd(), signs=False, now=utc_now()).desk
     _, prefix = at_top(desk.project.root, os.environ)
     return review_pull(desk, args.pull, args.sha, bundle, prefix=prefix)

@@ -1,25 +1,21 @@
-"""A bundle from a folder that somebody else filled: bounded, and regular files only.
+"""One weigh-in from a folder that somebody else filled: bounded, and regular files only.
 
     report.json
     evidence/*.json
 
-Whatever else lies there is not looked at. What this module does not do: it believes nothing.
+Whatever else lies there is not looked at. What this module does not do: it believes nothing, and
+unpacks nothing, see :mod:`weighin.plugin.bundle`.
 """
 
-import stat
 from pathlib import Path
 
 from weighin.gates.errors import EvidenceError
+from weighin.plugin.bundle import LIMITS, regular_content
 from weighin.plugin.results import EVIDENCE_DIR, REPORT_JSON
 from weighin.plugin.review.trust import Bundle
 
-MOST_BYTES = 32_000_000
-"""Of one file."""
 
-MOST_STATEMENTS = 5_000
-
-
-def read_bundle(folder: Path) -> Bundle:
+def read_weigh_in(folder: Path) -> Bundle:
     """The report and the statements in a folder.
 
     Raises:
@@ -27,21 +23,10 @@ def read_bundle(folder: Path) -> Bundle:
     """
     evidence = folder / EVIDENCE_DIR
     if evidence.is_symlink():
-        raise EvidenceError(f"{EVIDENCE_DIR} of the bundle is a link, not a folder")
+        raise EvidenceError(f"bundle: {EVIDENCE_DIR} is a link, not a folder")
     paths = sorted(evidence.glob("*.json")) if evidence.is_dir() else []
-    if len(paths) > MOST_STATEMENTS:
-        raise EvidenceError(f"the bundle holds more than {MOST_STATEMENTS} statements")
-    report = _content(folder / REPORT_JSON)
-    return Bundle(report=report, envelopes={path.name: _content(path) for path in paths})
-
-
-def _content(path: Path) -> bytes:
-    try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode):
-            raise EvidenceError(f"{path.name} of the bundle is no regular file")
-        if status.st_size > MOST_BYTES:
-            raise EvidenceError(f"{path.name} of the bundle is longer than {MOST_BYTES} bytes")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise EvidenceError(f"the bundle has no {path.name}") from error
+    if len(paths) >= LIMITS.files:
+        raise EvidenceError(f"bundle: more than {LIMITS.files} files")
+    report = regular_content(folder / REPORT_JSON, REPORT_JSON, LIMITS.file_bytes)
+    envelopes = {p.name: regular_content(p, p.name, LIMITS.file_bytes) for p in paths}
+    return Bundle(report=report, envelopes=envelopes)
